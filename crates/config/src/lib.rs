@@ -1,0 +1,1 @@
+//! The configuration file: authoring and the compiled form.

@@ -1,0 +1,1 @@
+//! Is this token genuine, and meant for us?

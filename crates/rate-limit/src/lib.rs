@@ -1,0 +1,1 @@
+//! Does this request fit its limits?

@@ -1,0 +1,1 @@
+//! Which pools and which origins, in which order?
