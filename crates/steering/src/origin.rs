@@ -17,9 +17,9 @@ impl Origin {
     /// Makes an origin from a name, a URL such as `https://us-1.example.com:8443`, and a weight from 1 up.
     ///
     /// # Errors
-    /// The name is empty; the weight is 0, which would mean an origin that is there and gets nothing; or the URL is more
-    /// or less than scheme, host and port. A path is refused because the path that was matched is the path that is
-    /// forwarded; credentials are refused because secrets are never in a configuration.
+    /// The name is empty. The weight is 0, which would mean an origin that is there and gets nothing. The URL is more or
+    /// less than scheme, host and port: a path is refused because the path that was matched is the path that is
+    /// forwarded, and credentials because secrets are never in a configuration.
     pub fn new(name: String, url: &str, weight: u32) -> Result<Self, InvalidOrigin> {
         if name.is_empty() {
             return Err(InvalidOrigin::Name);

@@ -35,7 +35,7 @@ impl PoolList {
     /// Makes a list.
     ///
     /// # Errors
-    /// There is no pool in it, or one twice: a list that leads nowhere is a mistake, never a way to switch steering off.
+    /// There is no pool in it, or one twice. An empty list is a mistake, never a way to switch steering off.
     pub fn new(pools: Vec<PoolIndex>) -> Result<Self, InvalidPoolList> {
         if pools.is_empty() {
             return Err(InvalidPoolList::Empty);
