@@ -1,1 +1,57 @@
 //! May this response be stored, and may a stored one answer this request?
+//!
+//! A shared cache by RFC 9111, as decisions only: no body, no clock, no store. The life of a cached GET in six calls:
+//!
+//! 1. [`lookup`]: does this request concern a cache at all? If not, it is forwarded untouched and its response is not stored.
+//! 2. [`key`]: where would a stored response be?
+//! 3. [`answer`]: may the [`Stored`] response found there be used, and how old is it? When nothing usable is there and
+//!    [`only_if_cached`] holds, the reply is 504; otherwise the request goes to the origin without its
+//!    [`forwarded_conditionals`], so that a full response comes back for everybody.
+//! 4. [`storable`]: may what came back be kept, and for how long?
+//! 5. [`precondition`]: does the client hold this response already, so that a 304 without the
+//!    [`Stored::not_modified_omits`] does?
+//! 6. [`invalidates`]: does this reply to an unsafe method make the stored response untrue?
+//!
+//! [`CacheStatus`] and [`age_field`] then say so to the client. Every refusal carries a [`Reason`].
+//!
+//! The store is a plain one. [`Stored`] is the envelope that travels beside the response in [`ENVELOPE_FIELD`]; the fields
+//! by which a store might form an opinion of its own ([`Stored::withheld`]) are taken off the response and live in the
+//! envelope, from where [`Stored::fields`] puts them back on a reply.
+//!
+//! Why not the crate `http-cache-semantics` (weighed at 3.0.0)? It compares directive names by case, so `No-Store` is
+//! stored, and splits `Cache-Control` at every comma, quoted or not; both are leaks here. It knows no targeted fields, no
+//! field lists of `private` and `no-cache`, no lifetime that an operator configured, and says "no" without a reason. It
+//! owns copies of both header sections, which for us would mean carrying every header of every request across the Wasm
+//! boundary, and it brings `http` and `time` along. What it does well, the RFC's sentence above the line that obeys it,
+//! is taken over.
+
+mod fields;
+
+mod cache_control;
+mod date;
+mod delta_seconds;
+mod targeted;
+
+mod freshness;
+mod storable;
+mod stored;
+mod vary;
+
+mod key;
+mod precondition;
+mod reuse;
+
+mod invalidation;
+mod reason;
+mod status;
+
+pub use fields::{ENVELOPE_FIELD, Fields};
+pub use freshness::{InvalidRules, Rules};
+pub use invalidation::invalidates;
+pub use key::{KeyParts, key};
+pub use precondition::{Precondition, forwarded_conditionals, precondition};
+pub use reason::Reason;
+pub use reuse::{Answer, Lookup, answer, lookup, only_if_cached};
+pub use status::{CacheStatus, Forward, age_field};
+pub use storable::{Exchange, Sharing, storable};
+pub use stored::{MAX_ENVELOPE, Stored, Undecodable};

@@ -1,0 +1,161 @@
+use crate::cache_control::says_no_cache;
+use crate::fields::members;
+use crate::reason::Reason;
+use crate::storable::Exchange;
+use crate::targeted::{Policy, Source};
+use crate::{date, delta_seconds};
+use std::fmt;
+use std::time::Duration;
+
+/// The operator's rules for one cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    // Invariant: more than zero, at most 2^31 seconds.
+    ttl: Option<Duration>,
+    override_origin: bool,
+}
+
+impl Rules {
+    /// Rules without a lifetime: what the origin does not declare fresh is not stored.
+    pub const ORIGIN_DECIDES: Self = Self { ttl: None, override_origin: false };
+
+    /// Rules with a lifetime for responses on which the origin is silent: those without `s-maxage`, `max-age` and `Expires`
+    /// whose status is 200, 203, 204, 300, 301, 308, 404 or 410, or that say `public` and are not a 5xx. The other statuses
+    /// that RFC 9110, section 15.1 calls heuristically cacheable are left to the origin: 206 is never stored, 405 and 414
+    /// tell of the request rather than of the resource, and a 501 is an error.
+    ///
+    /// With `override_origin` the `ttl` also replaces a lifetime that the origin states for such a response. It replaces a
+    /// number and nothing else: what the origin forbids (`no-store`, `private`, `no-cache`), cookies and authorized
+    /// requests are treated as without it.
+    ///
+    /// A `ttl` counts from the arrival of the response, whatever its age was then.
+    ///
+    /// # Errors
+    ///
+    /// A `ttl` of zero or of more than 2,147,483,648 seconds.
+    pub fn new(ttl: Duration, override_origin: bool) -> Result<Self, InvalidRules> {
+        if ttl.is_zero() {
+            return Err(InvalidRules::ZeroTtl);
+        }
+        if ttl > delta_seconds::GREATEST {
+            return Err(InvalidRules::TtlTooLong);
+        }
+        Ok(Self { ttl: Some(ttl), override_origin })
+    }
+
+    /// The lifetime that these rules give to such a response.
+    fn ttl_for(&self, status: u16, public: bool) -> Option<Duration> {
+        // RFC 9111, section 4.2.2: heuristics "can only be used on responses without explicit freshness whose status codes
+        // are defined as heuristically cacheable" or "that have been marked as explicitly cacheable (e.g., with a public
+        // response directive)". Never a 5xx: one failure would last for the whole lifetime.
+        let by_status = matches!(status, 200 | 203 | 204 | 300 | 301 | 308 | 404 | 410);
+        self.ttl.filter(|_| by_status || (public && status < 500))
+    }
+}
+
+/// Why [`Rules`] make no sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvalidRules {
+    /// A lifetime of zero: such a cache never holds anything.
+    ZeroTtl,
+    /// A lifetime of more than 2,147,483,648 seconds, which HTTP cannot express (RFC 9111, section 1.2.2).
+    TtlTooLong,
+}
+
+impl fmt::Display for InvalidRules {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::ZeroTtl => "the lifetime is zero: such a cache never holds anything",
+            Self::TtlTooLong => "the lifetime is longer than 2147483648 seconds",
+        })
+    }
+}
+
+impl std::error::Error for InvalidRules {}
+
+/// How old a response was on arrival, and at which age it becomes stale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Freshness {
+    pub(crate) initial_age: Duration,
+    pub(crate) lifetime: Duration,
+}
+
+/// Calculates the freshness of a response, if it has any.
+pub(crate) fn freshness(exchange: &Exchange<'_>, policy: &Policy) -> Result<Freshness, Reason> {
+    let initial_age = initial_age(exchange);
+    let configured = exchange.rules.ttl_for(exchange.status, policy.control.public);
+    let configured = configured.map(|ttl| initial_age.saturating_add(ttl));
+    let lifetime = match configured.filter(|_| exchange.rules.override_origin) {
+        Some(lifetime) => lifetime,
+        None => match explicit_lifetime(exchange, policy) {
+            Some(lifetime) => lifetime,
+            // "The meaning of Pragma: no-cache in responses was never specified" (RFC 9111, section 5.4), but an origin
+            // that sends it and nothing else is not silent.
+            None if policy.source == Source::Silent && says_no_cache(exchange.response.get("pragma")) => {
+                return Err(Reason::NoCache);
+            }
+            None => configured.ok_or(Reason::NoFreshness)?,
+        },
+    };
+    // response_is_fresh = (freshness_lifetime > current_age) (RFC 9111, section 4.2).
+    if lifetime > initial_age { Ok(Freshness { initial_age, lifetime }) } else { Err(Reason::Expired) }
+}
+
+/// The freshness lifetime that the origin states: "the first match" of RFC 9111, section 4.2.1.
+fn explicit_lifetime(exchange: &Exchange<'_>, policy: &Policy) -> Option<Duration> {
+    // "If the cache is shared and the s-maxage response directive is present, use its value, or if the max-age response
+    // directive is present, use its value".
+    if let Some(lifetime) = policy.control.s_maxage.or(policy.control.max_age) {
+        return Some(lifetime);
+    }
+    if policy.source == Source::Targeted {
+        return None;
+    }
+    // "If the Expires response header field is present, use its value minus the value of the Date response header field
+    // (using the time the message was received if it is not present)". "A cache recipient MUST interpret invalid date
+    // formats, especially the value 0, as representing a time in the past" (section 5.3).
+    let expires = exchange.response.get("expires")?;
+    let received = exchange.response_time;
+    let date = exchange.response.get("date").and_then(|date| date::parse(&date, received)).unwrap_or(received);
+    let lifetime = date::parse(&expires, received).unwrap_or(Duration::ZERO).saturating_sub(date);
+    Some(lifetime.min(delta_seconds::GREATEST))
+}
+
+/// `corrected_initial_age` of RFC 9111, section 4.2.3.
+fn initial_age(exchange: &Exchange<'_>) -> Duration {
+    // "A cache MUST interpret this value relative to the time the request was initiated, not the time that the response was
+    // received."
+    let response_delay = exchange.response_time.saturating_sub(exchange.request_time);
+    let corrected_age_value = age_value(exchange).saturating_add(response_delay);
+    // "The corrected_age_value MAY be used as the corrected_initial_age. In circumstances where very old cache
+    // implementations that might not correctly insert Age are present, corrected_initial_age can be calculated more
+    // conservatively" with the apparent age. Doing so always would let an origin's clock that is a minute slow defeat
+    // every lifetime of a minute, so it takes the sign of such an implementation: an HTTP/1.0 hop.
+    if !has_http_1_0_hop(exchange) {
+        return corrected_age_value;
+    }
+    let date = exchange.response.get("date").and_then(|date| date::parse(&date, exchange.response_time));
+    let apparent_age = date.map_or(Duration::ZERO, |date| exchange.response_time.saturating_sub(date));
+    apparent_age.max(corrected_age_value)
+}
+
+/// "A cache encountering a message with a list-based Age field value SHOULD use the first member of the field value,
+/// discarding subsequent ones"; an invalid one it "SHOULD ignore" (RFC 9111, section 5.1).
+fn age_value(exchange: &Exchange<'_>) -> Duration {
+    let age = exchange.response.get("age");
+    age.and_then(|value| members(&value).next().and_then(delta_seconds::parse)).unwrap_or(Duration::ZERO)
+}
+
+/// Via: received-protocol, with or without the name HTTP, then received-by (RFC 9110, section 7.6.3).
+fn has_http_1_0_hop(exchange: &Exchange<'_>) -> bool {
+    exchange.response.get("via").is_some_and(|via| {
+        members(&via).any(|hop| {
+            hop.split([' ', '\t'])
+                .next()
+                .is_some_and(|protocol| protocol == "1.0" || protocol.eq_ignore_ascii_case("http/1.0"))
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,342 @@
+#![allow(clippy::arithmetic_side_effects, reason = "a test may panic")]
+
+use super::*;
+use crate::fields::tests::Lines;
+use proptest::prelude::*;
+use std::cell::RefCell;
+use std::time::UNIX_EPOCH;
+
+const NOW: Duration = Duration::from_secs(1_767_225_600);
+
+pub(crate) fn date_field(seconds: u64) -> String {
+    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds))
+}
+
+struct Case {
+    method: &'static str,
+    status: u16,
+    sharing: Sharing,
+    rules: Rules,
+}
+
+const GET: Case = Case { method: "GET", status: 200, sharing: Sharing::Everyone, rules: Rules::ORIGIN_DECIDES };
+
+impl Case {
+    fn stored(&self, request: &[(&str, &str)], response: &[(&str, &str)]) -> Result<Stored, Reason> {
+        storable(&Exchange {
+            method: self.method,
+            request: &Lines::new(request),
+            status: self.status,
+            response: &Lines::new(response),
+            sharing: self.sharing,
+            rules: &self.rules,
+            request_time: NOW,
+            response_time: NOW,
+        })
+    }
+
+    #[track_caller]
+    fn check(&self, request: &[(&str, &str)], response: &[(&str, &str)], expected: Result<(), Reason>) {
+        let found = self.stored(request, response).map(drop);
+        assert_eq!(found, expected, "{} {}: {request:?} {response:?}", self.method, self.status);
+    }
+}
+
+/// Checks a GET answered with 200 that is fresh but for `cache_control`.
+#[track_caller]
+fn check(cache_control: &str, expected: Result<(), Reason>) {
+    GET.check(&[], &[("Cache-Control", &format!("max-age=60, {cache_control}"))], expected);
+}
+
+const FRESH: (&str, &str) = ("Cache-Control", "max-age=60");
+
+#[test]
+fn only_get_is_stored_by_rfc_9111_section_3() {
+    GET.check(&[], &[FRESH], Ok(()));
+    for method in ["HEAD", "POST", "PUT", "DELETE", "OPTIONS", "QUERY", "get", ""] {
+        Case { method, ..GET }.check(&[], &[FRESH], Err(Reason::Method));
+    }
+}
+
+#[test]
+fn what_is_not_looked_up_is_not_stored() {
+    for (line, reason) in [
+        (("Range", "bytes=0-1"), Reason::Range),
+        (("If-Match", "\"a\""), Reason::Precondition),
+        (("Content-Length", "3"), Reason::RequestContent),
+        (("Upgrade", "websocket"), Reason::Upgrade),
+        (("Cache-Control", "no-store"), Reason::RequestNoStore),
+        (("Cache-Control", "no-cache; no-store"), Reason::Malformed),
+    ] {
+        GET.check(&[line], &[FRESH], Err(reason));
+    }
+    // The response to a reload is as good as any.
+    GET.check(&[("Cache-Control", "no-cache")], &[FRESH], Ok(()));
+}
+
+#[test]
+fn the_status_is_final_and_not_partial_by_rfc_9111_sections_3_and_3_3() {
+    for status in [100, 101, 103, 199, 206, 304, 600, 999] {
+        Case { status, ..GET }.check(&[], &[FRESH], Err(Reason::Status));
+    }
+    for status in [200, 201, 203, 204, 299, 301, 302, 303, 307, 308, 400, 403, 404, 410, 499, 500, 503, 599] {
+        Case { status, ..GET }.check(&[], &[FRESH], Ok(()));
+        Case { status, ..GET }.check(&[], &[], Err(Reason::NoFreshness));
+    }
+}
+
+#[test]
+fn no_store_by_rfc_9111_section_5_2_2_5() {
+    for field in ["no-store", "No-StOrE", "no-store=1", "no-store=\"x\""] {
+        check(field, Err(Reason::NoStore));
+    }
+    check("ext=\"no-store\"", Ok(()));
+}
+
+#[test]
+fn must_understand_by_rfc_9111_section_5_2_2_3() {
+    for (status, field, expected) in [
+        (200, "max-age=60, no-store, must-understand", Ok(())),
+        (599, "max-age=60, no-store, must-understand", Err(Reason::Status)),
+        (599, "max-age=60, must-understand", Err(Reason::Status)),
+        (599, "max-age=60", Ok(())),
+        (200, "max-age=60, must-understand, private", Err(Reason::Private)),
+    ] {
+        Case { status, ..GET }.check(&[], &[("Cache-Control", field)], expected);
+    }
+}
+
+#[test]
+fn private_by_rfc_9111_section_5_2_2_7() {
+    for field in ["private", "PRIVATE", "private=\"\"", "private=x y", "private=\"a\", private"] {
+        check(field, Err(Reason::Private));
+    }
+    check("private=\"x-user\"", Ok(()));
+}
+
+#[test]
+fn no_cache_by_rfc_9111_section_5_2_2_4() {
+    for field in ["no-cache", "No-Cache", "no-cache=\"\"", "no-cache, no-cache=\"a\""] {
+        check(field, Err(Reason::NoCache));
+    }
+    check("no-cache=\"x-user\"", Ok(()));
+}
+
+#[test]
+fn a_cookie_is_never_stored() {
+    GET.check(&[], &[FRESH, ("Set-Cookie", "a=b")], Err(Reason::SetCookie));
+    GET.check(&[], &[FRESH, ("Set-Cookie", "")], Err(Reason::SetCookie));
+    GET.check(
+        &[],
+        &[("Cache-Control", "max-age=60, public, private=\"set-cookie\""), ("Set-Cookie", "a=b")],
+        Err(Reason::SetCookie),
+    );
+    GET.check(&[("Cookie", "a=b")], &[FRESH], Ok(()));
+}
+
+#[test]
+fn authorized_requests_by_rfc_9111_section_3_5() {
+    let authorized = [("Authorization", "Bearer x")];
+    let partition = || Case { sharing: Sharing::Partition, ..GET };
+    for (field, everyone) in [
+        ("max-age=60", Err(Reason::Authorization)),
+        ("max-age=60, proxy-revalidate", Err(Reason::Authorization)),
+        ("max-age=60, public=1", Err(Reason::Authorization)),
+        ("max-age=60, public", Ok(())),
+        ("max-age=60, must-revalidate", Ok(())),
+        ("s-maxage=60", Ok(())),
+    ] {
+        GET.check(&authorized, &[("Cache-Control", field)], everyone);
+        GET.check(&[], &[("Cache-Control", field)], Ok(()));
+        partition().check(&authorized, &[("Cache-Control", field)], Ok(()));
+    }
+    for (field, reason) in [("max-age=60, private", Reason::Private), ("max-age=60, no-store", Reason::NoStore)] {
+        partition().check(&authorized, &[("Cache-Control", field)], Err(reason));
+    }
+    let configured = || Case { rules: Rules::new(NOW, true).unwrap_or(Rules::ORIGIN_DECIDES), ..GET };
+    configured().check(&authorized, &[], Err(Reason::Authorization));
+    Case { sharing: Sharing::Partition, ..configured() }.check(&authorized, &[], Ok(()));
+}
+
+#[test]
+fn override_defeats_no_prohibition() {
+    let case = Case { rules: Rules::new(Duration::from_secs(60), true).unwrap(), ..GET };
+    case.check(&[], &[("Cache-Control", "max-age=0, must-revalidate")], Ok(()));
+    for (field, reason) in [
+        ("no-store", Reason::NoStore),
+        ("private", Reason::Private),
+        ("no-cache", Reason::NoCache),
+        ("private; max-age=60", Reason::Malformed),
+    ] {
+        case.check(&[], &[("Cache-Control", field)], Err(reason));
+    }
+    case.check(&[], &[("Set-Cookie", "a=b")], Err(Reason::SetCookie));
+    case.check(&[("Authorization", "x")], &[], Err(Reason::Authorization));
+    case.check(&[], &[("Vary", "*")], Err(Reason::VaryStar));
+}
+
+#[test]
+fn a_targeted_field_decides_by_rfc_9213_section_2_2() {
+    let cdn = |value| ("CDN-Cache-Control", value);
+    GET.check(&[], &[cdn("max-age=60"), ("Cache-Control", "no-store")], Ok(()));
+    GET.check(&[], &[cdn("max-age=60"), ("Cache-Control", "private; x")], Ok(()));
+    GET.check(&[], &[cdn("no-store"), FRESH], Err(Reason::NoStore));
+    GET.check(&[], &[cdn("private"), FRESH], Err(Reason::Private));
+    GET.check(&[], &[cdn("no-cache"), FRESH], Err(Reason::NoCache));
+    GET.check(&[], &[cdn("max-age=60, &"), ("Cache-Control", "no-store")], Err(Reason::NoStore));
+    GET.check(&[("Authorization", "x")], &[cdn("max-age=60"), ("Cache-Control", "public")], Err(Reason::Authorization));
+    GET.check(&[("Authorization", "x")], &[cdn("max-age=60, public")], Ok(()));
+}
+
+#[test]
+fn fields_excepted_from_storage_by_rfc_9111_section_3_1() {
+    let stored = GET
+        .stored(
+            &[],
+            &[
+                ("Connection", "close, A, keep-alive, b c"),
+                ("Cache-Control", "max-age=60, private=\"X-User, ETag\", no-cache=X-Trace"),
+                ("ETag", "\"a\""),
+                ("Age", "1"),
+            ],
+        )
+        .unwrap();
+    assert_eq!(stored.dropped.iter().collect::<Vec<_>>(), ["a", "etag", "x-trace", "x-user"]);
+    let withheld: Vec<&str> = stored.withheld().collect();
+    for name in
+        ["connection", "keep-alive", "transfer-encoding", "proxy-authenticate", "age", "tidegate-stored", "a", "vary"]
+    {
+        assert!(withheld.contains(&name), "{name}");
+    }
+    for name in ["content-type", "content-length", "content-location", "x-other", "cache-status", "close"] {
+        assert!(!withheld.contains(&name), "{name}");
+    }
+    assert_eq!(stored.field("etag"), None);
+}
+
+#[test]
+fn a_field_that_reuse_depends_on_cannot_be_excepted() {
+    for name in INDISPENSABLE {
+        GET.check(&[], &[FRESH, ("Connection", name)], Err(Reason::Malformed));
+        check(&format!("private=\"{name}\""), Err(Reason::Private));
+        check(&format!("no-cache=\"x, {name}\""), Err(Reason::NoCache));
+    }
+}
+
+#[test]
+fn the_envelope_carries_what_a_store_might_act_upon() {
+    let lines = [
+        ("Cache-Control", "max-age=60, s-maxage=90, must-revalidate, proxy-revalidate"),
+        ("Vary", "Accept"),
+        ("ETag", "W/\"a\""),
+        ("Last-Modified", "x"),
+        ("Date", "y"),
+        ("X-Other", "z"),
+    ];
+    let stored = GET.stored(&[("Accept", "a , b")], &lines).unwrap();
+    let fields: Vec<_> = stored.fields().collect();
+    assert_eq!(
+        fields,
+        [
+            ("cache-control", "max-age=60, s-maxage=90, must-revalidate, proxy-revalidate"),
+            ("date", "y"),
+            ("etag", "W/\"a\""),
+            ("last-modified", "x"),
+            ("vary", "Accept"),
+        ]
+    );
+    assert_eq!(stored.selecting, [("accept".to_owned(), Some("a,b".to_owned()))].into());
+    assert_eq!((stored.status(), stored.lifetime(), stored.age(NOW)), (200, Duration::from_secs(90), Duration::ZERO));
+    assert!(stored.must_revalidate && stored.proxy_revalidate && stored.s_maxage);
+    let plain = GET.stored(&[], &[FRESH]).unwrap();
+    assert!(!plain.forbids_stale_reuse());
+}
+
+#[test]
+fn content_length_is_one_number_by_rfc_9110_section_8_6() {
+    for (value, expected) in [
+        ("0", Ok(Some(0))),
+        ("42", Ok(Some(42))),
+        ("42, 42", Ok(Some(42))),
+        ("42, 43", Err(Reason::Malformed)),
+        ("-1", Err(Reason::Malformed)),
+        ("+1", Err(Reason::Malformed)),
+        ("", Err(Reason::Malformed)),
+        ("99999999999999999999", Err(Reason::Malformed)),
+    ] {
+        let found = GET.stored(&[], &[FRESH, ("Content-Length", value)]).map(|stored| stored.content_length);
+        assert_eq!(found, expected, "{value:?}");
+    }
+    assert_eq!(GET.stored(&[], &[FRESH]).unwrap().content_length, None);
+}
+
+#[test]
+fn an_envelope_ends_at_sixteen_kibibytes() {
+    let of = |length| GET.stored(&[], &[FRESH, ("ETag", &"a".repeat(length))]);
+    let base = of(0).unwrap().encode().len();
+    // Base64 turns three bytes into four; the length prefix of a long text takes two bytes more.
+    let most = (MAX_ENVELOPE - base) / 4 * 3;
+    let fits = (most - 8..=most + 8).rev().find(|length| of(*length).is_ok()).unwrap();
+    let encoded = of(fits).unwrap().encode();
+    assert!(encoded.len() > MAX_ENVELOPE - 4 && encoded.len() <= MAX_ENVELOPE);
+    assert_eq!(Stored::decode(&encoded).ok(), of(fits).ok());
+    assert_eq!(of(fits + 1), Err(Reason::EnvelopeTooLarge));
+}
+
+/// Remembers what was asked for.
+struct Asked<'a>(&'a Lines, RefCell<Vec<String>>);
+
+impl Fields for Asked<'_> {
+    fn get(&self, name: &str) -> Option<String> {
+        self.1.borrow_mut().push(name.to_owned());
+        self.0.get(name)
+    }
+}
+
+#[test]
+fn only_the_needed_fields_are_read() {
+    let check = |method: &str, status, response: &[(&str, &str)], expected: &[&str]| {
+        let (request, response) = (Lines::default(), Lines::new(response));
+        let asked = Asked(&response, RefCell::default());
+        let exchange = Exchange {
+            method,
+            request: &request,
+            status,
+            response: &asked,
+            sharing: Sharing::Everyone,
+            rules: &Rules::ORIGIN_DECIDES,
+            request_time: NOW,
+            response_time: NOW,
+        };
+        let _ = storable(&exchange);
+        assert_eq!(*asked.1.borrow(), expected, "{method} {status}");
+    };
+    check("POST", 200, &[], &[]);
+    check("GET", 304, &[], &[]);
+    check("GET", 200, &[("Set-Cookie", "a=b")], &["set-cookie"]);
+    check(
+        "GET",
+        200,
+        &[("Cache-Control", "no-store")],
+        &["set-cookie", "tidegate-cache-control", "cdn-cache-control", "cache-control"],
+    );
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_fields_never_panic(
+        names in prop::collection::vec(prop::sample::select(&[
+            "cache-control", "cdn-cache-control", "vary", "expires", "date", "age", "via", "connection", "etag",
+            "content-length", "last-modified", "authorization", "pragma",
+        ][..]), 0..8),
+        values in prop::collection::vec(".{0,40}", 8),
+        status: u16,
+    ) {
+        let lines: Vec<(&str, &str)> = names.iter().copied().zip(values.iter().map(String::as_str)).collect();
+        for rules in [Rules::ORIGIN_DECIDES, Rules::new(NOW, true).unwrap()] {
+            let case = Case { status, rules, ..GET };
+            let _ = case.stored(&lines, &lines);
+            let _ = case.stored(&[], &lines);
+        }
+    }
+}

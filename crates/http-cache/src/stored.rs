@@ -1,0 +1,141 @@
+use crate::fields::{ENVELOPED, NEVER_STORED};
+use crate::vary::Selecting;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// The longest encoded envelope, in bytes. Header sections of 16 KiB and more are refused by many an HTTP implementation.
+pub const MAX_ENVELOPE: usize = 16 * 1024;
+
+/// The first byte of an encoded envelope. It changes whenever the meaning of the bytes after it does; an envelope of another
+/// version is a miss.
+const VERSION: u8 = 1;
+
+/// What is remembered about a stored response beside its body and its ordinary header fields.
+///
+/// To store: take the fields [`withheld`](Self::withheld) off the response, set [`ENVELOPE_FIELD`](crate::ENVELOPE_FIELD)
+/// to [`encode`](Self::encode), and give the whole to a store that keeps it for [`ttl`](Self::ttl). To reply: take the same
+/// fields and whatever the store added off again, set [`fields`](Self::fields), then `Age` and `Cache-Status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stored {
+    // Invariant: 200 to 599.
+    pub(crate) status: u16,
+    /// The fields of `ENVELOPED` that the response had, by lower-case name.
+    pub(crate) fields: Vec<(String, String)>,
+    /// Names that the response itself excepted from storage, in lower case.
+    pub(crate) dropped: BTreeSet<String>,
+    pub(crate) selecting: Selecting,
+    /// `corrected_initial_age` (RFC 9111, section 4.2.3).
+    pub(crate) initial_age: Duration,
+    /// Since the Unix epoch.
+    pub(crate) response_time: Duration,
+    /// `freshness_lifetime` (RFC 9111, section 4.2.1).
+    pub(crate) lifetime: Duration,
+    pub(crate) content_length: Option<u64>,
+    pub(crate) must_revalidate: bool,
+    pub(crate) proxy_revalidate: bool,
+    pub(crate) s_maxage: bool,
+}
+
+/// Why an envelope could not be read. Either way there is nothing to reuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undecodable {
+    /// Written by another version of this crate.
+    Version,
+    /// Not an envelope, or damaged.
+    Damaged,
+}
+
+impl Stored {
+    /// The status code.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The fields to put back on a reply, with lower-case names.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The fields that do not go into the store beside the body, by lower-case name: those never stored (RFC 9111, section
+    /// 3.1) and those that the envelope carries.
+    pub fn withheld(&self) -> impl Iterator<Item = &str> {
+        NEVER_STORED.into_iter().chain(ENVELOPED).chain(self.dropped.iter().map(String::as_str))
+    }
+
+    /// The fields that a 304 made from this response leaves out (RFC 9110, section 15.4.5).
+    ///
+    /// Content-Location, Date, ETag, Vary, Cache-Control and Expires MUST be there; other metadata of the representation
+    /// SHOULD NOT, "unless said metadata exists for the purpose of guiding cache updates (e.g., Last-Modified might be useful
+    /// if the response does not have an ETag field)".
+    pub fn not_modified_omits(&self) -> impl Iterator<Item = &'static str> {
+        let last_modified = self.field("etag").map(|_| "last-modified");
+        ["content-encoding", "content-language", "content-length", "content-range", "content-type"]
+            .into_iter()
+            .chain(last_modified)
+    }
+
+    /// `current_age` (RFC 9111, section 4.2.3). It never falls below the age on arrival, whatever the clock does.
+    pub fn age(&self, now: Duration) -> Duration {
+        let resident_time = now.saturating_sub(self.response_time);
+        self.initial_age.saturating_add(resident_time)
+    }
+
+    /// The age at which the response becomes stale.
+    pub fn lifetime(&self) -> Duration {
+        self.lifetime
+    }
+
+    /// For how long it is still fresh; zero when it is stale.
+    pub fn ttl(&self, now: Duration) -> Duration {
+        self.lifetime.saturating_sub(self.age(now))
+    }
+
+    /// Must it be validated once it is stale, in every circumstance? So say `must-revalidate`, `proxy-revalidate` and
+    /// `s-maxage` (RFC 9111, sections 5.2.2.2, 5.2.2.8 and 5.2.2.10).
+    pub fn forbids_stale_reuse(&self) -> bool {
+        self.must_revalidate || self.proxy_revalidate || self.s_maxage
+    }
+
+    /// Is a body of this many bytes the whole? "A cache MUST NOT use an incomplete response to answer requests" (RFC 9111,
+    /// section 3.3); one that was cut short is discarded.
+    pub fn is_complete(&self, received: u64) -> bool {
+        // RFC 9110, section 6.4.1: a 204 has no content, whatever its Content-Length says.
+        self.status == 204 || self.content_length.is_none_or(|length| length == received)
+    }
+
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        self.fields().find_map(|(field, value)| (field == name).then_some(value))
+    }
+
+    /// The envelope as a header value: visible ASCII, at most [`MAX_ENVELOPE`] bytes.
+    pub fn encode(&self) -> String {
+        // Writing this structure into memory cannot fail; if it did, an empty envelope reads as a miss.
+        postcard::to_extend(self, vec![VERSION]).map(|bytes| URL_SAFE_NO_PAD.encode(bytes)).unwrap_or_default()
+    }
+
+    /// Reads an envelope.
+    ///
+    /// # Errors
+    ///
+    /// When it is of another version or damaged: then nothing is stored here.
+    pub fn decode(envelope: &str) -> Result<Self, Undecodable> {
+        if envelope.len() > MAX_ENVELOPE {
+            return Err(Undecodable::Damaged);
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(envelope).map_err(|_| Undecodable::Damaged)?;
+        match bytes.split_first() {
+            Some((&VERSION, body)) => match postcard::take_from_bytes::<Self>(body) {
+                Ok((stored, [])) if (200..600).contains(&stored.status) => Ok(stored),
+                _ => Err(Undecodable::Damaged),
+            },
+            Some(_) => Err(Undecodable::Version),
+            None => Err(Undecodable::Damaged),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

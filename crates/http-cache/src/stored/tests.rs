@@ -1,0 +1,160 @@
+#![allow(clippy::arithmetic_side_effects, reason = "a test may panic")]
+
+use super::*;
+use proptest::prelude::*;
+
+pub(crate) const STORED_AT: Duration = Duration::from_secs(1_767_225_600);
+
+/// A 200 that arrived with age 0 and is fresh for a minute.
+pub(crate) fn fresh_for_a_minute(fields: &[(&str, &str)]) -> Stored {
+    Stored {
+        status: 200,
+        fields: fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        dropped: BTreeSet::new(),
+        selecting: Selecting::new(),
+        initial_age: Duration::ZERO,
+        response_time: STORED_AT,
+        lifetime: Duration::from_secs(60),
+        content_length: None,
+        must_revalidate: false,
+        proxy_revalidate: false,
+        s_maxage: false,
+    }
+}
+
+fn stored() -> impl Strategy<Value = Stored> {
+    let time = || (0u64..1 << 40, 0u32..1_000_000_000).prop_map(|(seconds, nanos)| Duration::new(seconds, nanos));
+    let texts = (
+        prop::collection::vec(("[a-z-]{1,20}", ".{0,40}"), 0..6),
+        prop::collection::btree_set("[a-z-]{1,20}", 0..4),
+        prop::collection::btree_map("[a-z-]{1,20}", prop::option::of(".{0,40}"), 0..4),
+    );
+    (200u16..600, texts, [time(), time(), time()], prop::option::of(any::<u64>()), any::<[bool; 3]>()).prop_map(
+        |(status, (fields, dropped, selecting), [initial_age, response_time, lifetime], content_length, flags)| {
+            Stored {
+                status,
+                fields,
+                dropped,
+                selecting,
+                initial_age,
+                response_time,
+                lifetime,
+                content_length,
+                must_revalidate: flags[0],
+                proxy_revalidate: flags[1],
+                s_maxage: flags[2],
+            }
+        },
+    )
+}
+
+#[test]
+fn an_envelope_of_another_version_is_refused() {
+    let encoded = fresh_for_a_minute(&[]).encode();
+    let bytes = URL_SAFE_NO_PAD.decode(&encoded).unwrap();
+    for version in (0..=255).filter(|version| *version != VERSION) {
+        let other = [&[version], &bytes[1..]].concat();
+        assert_eq!(Stored::decode(&URL_SAFE_NO_PAD.encode(other)), Err(Undecodable::Version), "{version}");
+    }
+}
+
+#[test]
+fn a_damaged_envelope_is_refused() {
+    let stored = fresh_for_a_minute(&[("etag", "\"a\"")]);
+    let bytes = URL_SAFE_NO_PAD.decode(stored.encode()).unwrap();
+    let check = |bytes: &[u8]| assert_eq!(Stored::decode(&URL_SAFE_NO_PAD.encode(bytes)), Err(Undecodable::Damaged));
+    for length in 1..bytes.len() {
+        check(&bytes[..length]);
+    }
+    check(&[bytes.as_slice(), &[0]].concat());
+    for text in ["", "A A", "ä", "====", "\0"] {
+        assert_eq!(Stored::decode(text), Err(Undecodable::Damaged), "{text:?}");
+    }
+    for status in [0, 199, 600, 65_535] {
+        assert_eq!(
+            Stored::decode(&Stored { status, ..stored.clone() }.encode()),
+            Err(Undecodable::Damaged),
+            "{status}"
+        );
+    }
+    assert_eq!(Stored::decode(&"A".repeat(MAX_ENVELOPE + 1)), Err(Undecodable::Damaged));
+}
+
+#[test]
+fn a_304_carries_what_rfc_9110_section_15_4_5_asks_for() {
+    let omitted = |fields: &[(&str, &str)]| fresh_for_a_minute(fields).not_modified_omits().collect::<Vec<_>>();
+    let with_etag = omitted(&[("etag", "\"a\""), ("last-modified", "x")]);
+    for name in ["content-location", "date", "etag", "vary", "cache-control", "expires"] {
+        assert!(!with_etag.contains(&name), "{name}");
+    }
+    for name in ["content-type", "content-length", "content-encoding", "content-language", "last-modified"] {
+        assert!(with_etag.contains(&name), "{name}");
+    }
+    assert!(!omitted(&[("last-modified", "x")]).contains(&"last-modified"));
+}
+
+#[test]
+fn a_body_of_another_length_is_incomplete_by_rfc_9111_section_3_3() {
+    for (status, content_length, received, complete) in [
+        (200, Some(10), 10, true),
+        (200, Some(10), 9, false),
+        (200, Some(10), 11, false),
+        (200, Some(0), 0, true),
+        (200, None, 7, true),
+        (204, Some(10), 0, true),
+    ] {
+        let stored = Stored { status, content_length, ..fresh_for_a_minute(&[]) };
+        assert_eq!(stored.is_complete(received), complete, "{status} {content_length:?} {received}");
+    }
+}
+
+#[test]
+fn time_to_live_ends_with_the_lifetime() {
+    let stored = Stored { initial_age: Duration::from_secs(10), ..fresh_for_a_minute(&[]) };
+    for (later, age, ttl) in [(0, 10, 50), (49, 59, 1), (50, 60, 0), (51, 61, 0)] {
+        let now = STORED_AT + Duration::from_secs(later);
+        assert_eq!((stored.age(now), stored.ttl(now)), (Duration::from_secs(age), Duration::from_secs(ttl)), "{later}");
+    }
+    // A clock that runs backwards.
+    assert_eq!(stored.age(Duration::ZERO), Duration::from_secs(10));
+}
+
+#[test]
+fn three_directives_forbid_stale_reuse() {
+    let none = || fresh_for_a_minute(&[]);
+    assert!(!none().forbids_stale_reuse());
+    assert!(Stored { must_revalidate: true, ..none() }.forbids_stale_reuse());
+    assert!(Stored { proxy_revalidate: true, ..none() }.forbids_stale_reuse());
+    assert!(Stored { s_maxage: true, ..none() }.forbids_stale_reuse());
+}
+
+proptest! {
+    #[test]
+    fn decoding_gives_back_what_was_encoded(stored in stored()) {
+        let encoded = stored.encode();
+        prop_assert!(encoded.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)));
+        prop_assert_eq!(Stored::decode(&encoded), Ok(stored));
+    }
+
+    #[test]
+    fn age_is_monotone_in_now(stored in stored(), one: u64, other: u64) {
+        let (early, late) = (Duration::from_secs(one.min(other)), Duration::from_secs(one.max(other)));
+        prop_assert!(stored.age(early) <= stored.age(late));
+        prop_assert!(stored.ttl(early) >= stored.ttl(late));
+        prop_assert!(stored.age(early) >= stored.initial_age);
+    }
+
+    #[test]
+    fn decoding_never_panics(text in ".{0,60}", bytes in prop::collection::vec(any::<u8>(), 0..120)) {
+        let _ = Stored::decode(&text);
+        let _ = Stored::decode(&URL_SAFE_NO_PAD.encode([&[VERSION], bytes.as_slice()].concat()));
+    }
+
+    #[test]
+    fn flipping_a_byte_never_panics(stored in stored(), position: prop::sample::Index, with in 1u8..) {
+        let mut bytes = URL_SAFE_NO_PAD.decode(stored.encode()).unwrap();
+        let position = position.index(bytes.len());
+        bytes[position] ^= with;
+        let _ = Stored::decode(&URL_SAFE_NO_PAD.encode(bytes));
+    }
+}
