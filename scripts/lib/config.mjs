@@ -43,7 +43,7 @@ function variables(file) {
  * The values of the secrets that a configuration names: from the environment, else from `.dev.vars` where the command
  * was typed, else from `.dev.vars` beside the configuration.
  */
-export function readSecrets(manifest, file, environment = process.env) {
+export function readSecrets(manifest, file, environment) {
   const beside = path.dirname(path.resolve(TYPED_IN, file));
   const sources = [
     environment,

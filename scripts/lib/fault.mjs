@@ -31,6 +31,8 @@ export function explain(error) {
 /** Runs a command to its end and turns faults into an exit code. */
 export async function main(command) {
   endableFromTheStart();
+  // Whoever read our output may stop reading; the gateway goes on.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   try {
     const exitCode = await command();
     process.exitCode = exitCode ?? 0;

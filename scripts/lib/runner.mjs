@@ -29,10 +29,13 @@ class Messages extends Log {
   }
 }
 
+/** Bytes that may wait for a reader. A reader that is slow or gone costs log lines, never memory or requests. */
+const WAITING_MAX = 4 * 1024 * 1024;
+
 /** What the Worker logs: decision records on standard output, the rest on standard error. */
 function print({ level, message }) {
   const stream = level === "error" || level === "warn" ? process.stderr : process.stdout;
-  stream.write(`${message}\n`);
+  if (stream.writableLength < WAITING_MAX) stream.write(`${message}\n`);
 }
 
 function edgeName(index) {
@@ -73,18 +76,18 @@ function startFault(error, ports) {
  * Starts the gateway and resolves when every edge listens.
  *
  * @param {object} options
- * @param {string} options.config   path of the configuration file, from where the command was typed
+ * @param {string} options.config   path of the configuration file, absolute or from where the command was typed
  * @param {number} [options.port]   port of the first edge, the others follow; 0 takes free ones
  * @param {number} [options.edges]  how many edges
  * @param {string} [options.persist]  directory that keeps the Durable Objects' storage; forgotten at the end without it
- * @param {Record<string, string>} [options.environment]  where secrets are looked up first
+ * @param {Record<string, string>} [options.secrets]  looked up before the environment and .dev.vars
  * @param {(line: { level: string, message: string }) => void} [options.log]  gets what the Worker logs
  * @returns {Promise<{ urls: string[], stop(): Promise<void>, miniflare: Miniflare }>}
  */
-export async function startGateway({ config, port = 0, edges = 1, persist, environment = process.env, log = print }) {
+export async function startGateway({ config, port = 0, edges = 1, persist, secrets: given, log = print }) {
   if (!existsSync(WORKER) || !existsSync(WASM)) throw new Fault("the Worker is not built yet: run `npm run build`.");
   const { bytes, manifest } = await compileConfig(config);
-  const secrets = readSecrets(manifest, config, environment);
+  const secrets = readSecrets(manifest, config, { ...process.env, ...given });
   const ports = Array.from({ length: edges }, (_, index) => (port === 0 ? 0 : port + index));
   if (port !== 0) await checkPorts(ports.map((number, index) => [number, edgeName(index)]));
 

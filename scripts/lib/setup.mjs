@@ -46,8 +46,7 @@ export const packages = {
   title: "installing the npm packages",
   current: packagesInstalled,
   async run(progress) {
-    // None of the packages needs its install script, and a script of a stranger need not run here.
-    const quick = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--engine-strict=false"];
+    const quick = ["--ignore-scripts", "--prefer-offline", "--engine-strict=false"];
     const patience = ["--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"];
     const [command, ...first] = npm();
     const parameters = [...first, "ci", "--loglevel=error", ...quick, ...patience];
