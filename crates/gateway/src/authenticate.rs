@@ -1,0 +1,240 @@
+//! Step "auth": who sends this, and may they?
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tidegate_jwt::{Claims, KeyPlan, KeyRing, KeySet, Token, VerifiedToken};
+
+use crate::forward::rejoin_cookies;
+use crate::memory::{Memory, Tokens, Verified};
+use crate::platform::{Head, Platform, SignatureCheck};
+use crate::rejection::Rejection;
+use crate::route::{Issuer, Keys, TokenAuth};
+
+/// Who a request comes from.
+pub(crate) struct Identity {
+    pub(crate) issuer: Rc<str>,
+    pub(crate) claims: Rc<Claims>,
+    /// Whether the token had been verified here before.
+    pub(crate) remembered: bool,
+}
+
+/// The outcome of this step, and the issuer whose keys should be fetched anew once the reply is on its way.
+pub(crate) struct Authenticated {
+    pub(crate) identity: Result<Identity, Rejection>,
+    pub(crate) refresh: Option<Rc<Issuer>>,
+}
+
+/// Finds the token, verifies it (or remembers that it did) and asks for the scopes of the route.
+pub(crate) async fn authenticate<P: Platform>(
+    auth: &TokenAuth,
+    memory: &RefCell<Memory>,
+    head: &impl Head,
+    platform: &P,
+    now: Duration,
+) -> Authenticated {
+    let mut refresh = None;
+    let identity = match identify(auth, memory, head, platform, now, &mut refresh).await {
+        Ok(identity) => match identity.claims.missing_scope(&auth.scopes) {
+            None => Ok(identity),
+            Some(_) => Err(tidegate_jwt::Rejection::ScopeInsufficient.into()),
+        },
+        Err(refused) => Err(refused),
+    };
+    let identity = identity.map_err(|refused| refused.into_rejection(auth));
+    Authenticated { identity, refresh }
+}
+
+/// Why a request has no identity, before the route's scopes are added for the challenge.
+enum Refused {
+    Token(tidegate_jwt::Rejection),
+    KeysUnavailable { retry_after: Duration },
+}
+
+impl From<tidegate_jwt::Rejection> for Refused {
+    fn from(rejection: tidegate_jwt::Rejection) -> Self {
+        Self::Token(rejection)
+    }
+}
+
+impl Refused {
+    fn into_rejection(self, auth: &TokenAuth) -> Rejection {
+        match self {
+            Self::Token(rejection) => Rejection::Token { rejection, scopes: auth.scopes.clone() },
+            Self::KeysUnavailable { retry_after } => Rejection::KeysUnavailable { retry_after },
+        }
+    }
+}
+
+async fn identify<P: Platform>(
+    auth: &TokenAuth,
+    memory: &RefCell<Memory>,
+    head: &impl Head,
+    platform: &P,
+    now: Duration,
+    refresh: &mut Option<Rc<Issuer>>,
+) -> Result<Identity, Refused> {
+    let credential = credential(auth, head)?;
+    if let Some(verified) = memory.borrow_mut().tokens.get(credential.text(), now) {
+        // A token that opens one route says nothing about a route that trusts other issuers.
+        if auth.issuers.iter().any(|issuer| *issuer.name == *verified.issuer) {
+            let Verified { issuer, claims, .. } = verified;
+            return Ok(Identity { issuer, claims, remembered: true });
+        }
+    }
+    let claimed = Token::parse(credential.text())?.unverified_issuer();
+    let mut refused = Refused::Token(tidegate_jwt::Rejection::IssuerMismatch);
+    for issuer in auth.issuers.iter().filter(|issuer| Some(issuer.policy.issuer()) == claimed.as_deref()) {
+        match verify(credential.text(), issuer, memory, platform, now, refresh).await {
+            Ok(claims) => {
+                let claims = Rc::new(claims);
+                let name: Rc<str> = issuer.name.as_str().into();
+                let expiry = claims.expires_at().saturating_add(issuer.policy.leeway());
+                let until = expiry.min(now.saturating_add(Tokens::TRUST));
+                let verified = Verified { issuer: Rc::clone(&name), claims: Rc::clone(&claims), until };
+                memory.borrow_mut().tokens.remember(credential.text(), verified);
+                return Ok(Identity { issuer: name, claims, remembered: false });
+            }
+            Err(error) => refused = error,
+        }
+    }
+    Err(refused)
+}
+
+/// The token as it came: from `Authorization`, or from a cookie.
+enum Credential {
+    Authorization(String),
+    Cookie(String),
+}
+
+impl Credential {
+    fn text(&self) -> &str {
+        match self {
+            // The scheme was checked when the credential was made.
+            Self::Authorization(field) => tidegate_jwt::bearer(field).unwrap_or_default(),
+            Self::Cookie(token) => token,
+        }
+    }
+}
+
+/// `Authorization` wins: a cookie is sent by browsers without anybody asking for it.
+fn credential(auth: &TokenAuth, head: &impl Head) -> Result<Credential, tidegate_jwt::Rejection> {
+    if let Some(field) = head.field("authorization") {
+        tidegate_jwt::bearer(&field)?;
+        return Ok(Credential::Authorization(field));
+    }
+    for name in auth.issuers.iter().filter_map(|issuer| issuer.cookie.as_deref()) {
+        let Some(cookies) = head.field("cookie") else { break };
+        let cookies = rejoin_cookies(&cookies).map_or(Cow::Borrowed(cookies.as_str()), Cow::Owned);
+        if let Some(token) = tidegate_jwt::cookie(&cookies, name)? {
+            return Ok(Credential::Cookie(token.to_owned()));
+        }
+    }
+    Err(tidegate_jwt::Rejection::TokenMissing)
+}
+
+/// Verifies one token with the keys of one issuer: the signature first, then the claims (RFC 7519, section 7.2).
+async fn verify<P: Platform>(
+    credential: &str,
+    issuer: &Rc<Issuer>,
+    memory: &RefCell<Memory>,
+    platform: &P,
+    now: Duration,
+    refresh: &mut Option<Rc<Issuer>>,
+) -> Result<Claims, Refused> {
+    let token = Token::parse(credential)?;
+    let keys = keys(issuer, token.key_id(), memory, platform, now, refresh).await?;
+    let verified = signed_by_one_of(token, issuer, &keys, platform).await?;
+    Ok(verified.claims(&issuer.policy, now)?)
+}
+
+async fn signed_by_one_of<P: Platform>(
+    token: Token<'_>,
+    issuer: &Issuer,
+    keys: &KeySet,
+    platform: &P,
+) -> Result<VerifiedToken, Refused> {
+    for key in token.candidates(&issuer.policy, keys)? {
+        let check = SignatureCheck {
+            algorithm: token.algorithm(),
+            key,
+            signing_input: token.signing_input(),
+            signature: token.signature(),
+        };
+        // A key that the platform cannot use verifies nothing: unknown means deny.
+        if platform.verify(check).await.unwrap_or(false) {
+            return Ok(token.verified_by(key));
+        }
+    }
+    Err(Refused::Token(tidegate_jwt::Rejection::SignatureInvalid))
+}
+
+/// The keys of an issuer, from memory whenever memory has them.
+async fn keys<P: Platform>(
+    issuer: &Rc<Issuer>,
+    key_id: Option<&str>,
+    memory: &RefCell<Memory>,
+    platform: &P,
+    now: Duration,
+    refresh: &mut Option<Rc<Issuer>>,
+) -> Result<Rc<KeySet>, Refused> {
+    let url = match &issuer.keys {
+        Keys::Fixed(keys) => return Ok(Rc::clone(keys)),
+        Keys::Secret(name) => return secret_keys(name, memory, platform),
+        Keys::Url(url) => url,
+    };
+    let plan = ring(&mut memory.borrow_mut(), issuer).plan(key_id, now);
+    match plan {
+        KeyPlan::Use => {}
+        KeyPlan::UseThenRefresh => *refresh = Some(Rc::clone(issuer)),
+        KeyPlan::Fetch => fetch_keys(issuer, url, memory, platform, now).await,
+        KeyPlan::Unavailable { retry_after } => return Err(Refused::KeysUnavailable { retry_after }),
+    }
+    let keys = ring(&mut memory.borrow_mut(), issuer).keys(platform.now());
+    keys.ok_or(Refused::KeysUnavailable { retry_after: Duration::from_secs(1) })
+}
+
+fn ring<'m>(memory: &'m mut Memory, issuer: &Issuer) -> &'m mut KeyRing {
+    memory.rings.entry(issuer.name.clone()).or_default()
+}
+
+/// Fetches the keys of an issuer for later requests: what a reply may leave behind as work.
+pub async fn refresh_keys<P: Platform>(issuer: &Rc<Issuer>, memory: &RefCell<Memory>, platform: &P) {
+    if let Keys::Url(url) = &issuer.keys {
+        fetch_keys(issuer, url, memory, platform, platform.now()).await;
+    }
+}
+
+/// Fetches a key set; a set that cannot be had or read never replaces the last good one.
+async fn fetch_keys<P: Platform>(
+    issuer: &Rc<Issuer>,
+    url: &str,
+    memory: &RefCell<Memory>,
+    platform: &P,
+    now: Duration,
+) {
+    ring(&mut memory.borrow_mut(), issuer).attempt(now);
+    let fetched = platform.key_set(url).await.ok().and_then(|text| KeySet::parse(&text).ok());
+    let now = platform.now();
+    let mut memory = memory.borrow_mut();
+    match fetched {
+        Some(keys) => ring(&mut memory, issuer).fetched(keys, now),
+        None => ring(&mut memory, issuer).failed(now),
+    }
+}
+
+/// The key set in a Worker secret, parsed once an isolate.
+fn secret_keys<P: Platform>(name: &str, memory: &RefCell<Memory>, platform: &P) -> Result<Rc<KeySet>, Refused> {
+    let unavailable = || Refused::KeysUnavailable { retry_after: Duration::from_secs(60) };
+    if let Some(keys) = memory.borrow().secrets.get(name) {
+        return Ok(Rc::clone(keys));
+    }
+    let text = platform.secret(name).ok_or_else(unavailable)?;
+    let parsed =
+        if text.trim_start().starts_with('{') { KeySet::parse(&text) } else { KeySet::from_secret(text.as_bytes()) };
+    let keys = Rc::new(parsed.map_err(|_| unavailable())?);
+    memory.borrow_mut().secrets.insert(name.to_owned(), Rc::clone(&keys));
+    Ok(keys)
+}

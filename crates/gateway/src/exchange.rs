@@ -1,0 +1,308 @@
+//! The origin's half of a request: origin → store → reply.
+//!
+//! An [`Exchange`] is what `admit` leaves when an origin has to be asked. The shell sends its [`Attempt`], reports what
+//! became of it, and is told what is next. It is a value: a request that the platform cancels holds nothing.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tidegate_http_cache::{self as http_cache, Fields as FieldSource};
+use tidegate_steering::{Attempts, Body, ClientKey, Next, Outcome, Retries};
+
+use crate::authenticate::Identity;
+use crate::caching::{Fill, HeadFields, stale_keys};
+use crate::facts::Facts;
+use crate::forward::{self, Told, milliseconds, rejoin_cookies};
+use crate::memory::Memory;
+use crate::path::NormalPath;
+use crate::platform::{Head, Platform};
+use crate::record::Record;
+use crate::rejection::Rejection;
+use crate::reply::{After, Fields, Reply};
+use crate::route::{Auth, Gateway, Route};
+use crate::serve::{Draft, has, server_timing};
+use crate::trace::TraceParent;
+use crate::url::Url;
+
+/// A request on its way to an origin.
+pub struct Exchange {
+    gateway: Rc<Gateway>,
+    route: Rc<Route>,
+    draft: Draft,
+    attempts: Attempts,
+    method: String,
+    /// Path and query, as the origin gets them.
+    target: String,
+    removed: String,
+    set: String,
+    /// When the latest attempt was sent.
+    sent: Duration,
+    fill: Option<Fill>,
+    /// What this request makes untrue if it succeeds.
+    stale_keys: Vec<String>,
+    random: u64,
+}
+
+/// One request to one origin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt<'a> {
+    /// The absolute URL.
+    pub url: String,
+    /// The names of the client's fields that the origin must not see, separated by line feeds.
+    pub removed: &'a str,
+    /// The fields that the gateway sets, as lines: a name, its value, the next name, and so on.
+    pub set: &'a str,
+    /// How long the origin may take until its response header is complete.
+    pub timeout: Duration,
+}
+
+/// What became of an attempt.
+pub enum Answered<'a> {
+    /// The response header is there.
+    Response {
+        /// The status code.
+        status: u16,
+        /// The response's fields.
+        fields: &'a dyn FieldSource,
+    },
+    /// The time was up.
+    TimedOut,
+    /// There was no response; the reason is for the log.
+    Failed {
+        /// Never shown to a client.
+        reason: String,
+    },
+}
+
+/// What follows an attempt.
+pub enum Conclusion<B> {
+    /// Send the next [`Attempt`]; a response that is there is not wanted.
+    Retry(Box<Exchange>),
+    /// Pass the origin's response on untouched.
+    Pass(Box<Record>),
+    /// Set fields on the origin's response, and leave work behind.
+    Amend {
+        /// The fields to set.
+        fields: Fields,
+        /// What is done after the reply.
+        after: Vec<After>,
+        /// Why.
+        record: Box<Record>,
+    },
+    /// No origin answered.
+    Reply {
+        /// The problem.
+        reply: Reply<B>,
+        /// Why.
+        record: Box<Record>,
+    },
+}
+
+/// What an exchange is opened with.
+pub(crate) struct Opening<'a, H> {
+    pub(crate) gateway: &'a Rc<Gateway>,
+    pub(crate) route: &'a Rc<Route>,
+    pub(crate) facts: &'a Facts<'a, H>,
+    pub(crate) identity: Option<&'a Identity>,
+    pub(crate) url: &'a Url<'a>,
+    pub(crate) path: &'a NormalPath,
+    /// The names of the request's fields, separated by line feeds.
+    pub(crate) names: &'a str,
+}
+
+impl Exchange {
+    /// Chooses the pools and the first origin, and writes the header that the origin gets.
+    pub(crate) fn open<H: Head, P: Platform>(
+        opening: &Opening<'_, H>,
+        fill: Option<Fill>,
+        draft: Draft,
+        memory: &RefCell<Memory>,
+        platform: &P,
+    ) -> Result<Self, Box<(Draft, Rejection)>> {
+        let Opening { gateway, route, facts, .. } = *opening;
+        let random = platform.random();
+        let Some(attempts) = choose(gateway, route, facts, memory, random) else {
+            return Err(Box::new((draft, Rejection::NoOrigin)));
+        };
+        let mut exchange = Self {
+            gateway: Rc::clone(gateway),
+            route: Rc::clone(route),
+            attempts,
+            method: facts.head.method().to_owned(),
+            target: target(opening, fill.as_ref()),
+            removed: removed(opening, fill.as_ref()),
+            set: set(opening, &draft.record.request_id, platform),
+            stale_keys: stale_keys(opening),
+            sent: platform.now(),
+            draft,
+            fill,
+            random,
+        };
+        exchange.draft.record.because = Some(exchange.attempts.order().because().to_string());
+        exchange.draft.record.colo = facts.known_colo();
+        exchange.note_choice();
+        Ok(exchange)
+    }
+
+    /// The attempt to send now.
+    #[must_use]
+    pub fn attempt(&self) -> Attempt<'_> {
+        let choice = self.attempts.choice();
+        let origin = self.gateway.pools.get(choice.pool.0).and_then(|pool| pool.origin(choice.origin));
+        Attempt {
+            url: format!("{}{}", origin.map_or("", |origin| origin.url()), self.target),
+            removed: &self.removed,
+            set: &self.set,
+            timeout: self.route.origin.timeout,
+        }
+    }
+
+    /// Decides what follows the latest attempt. `now` is when its outcome was known.
+    pub fn answered<B>(
+        mut self: Box<Self>,
+        answered: Answered<'_>,
+        request: &impl Head,
+        memory: &RefCell<Memory>,
+        now: Duration,
+    ) -> Conclusion<B> {
+        let waited = milliseconds(now.saturating_sub(self.sent));
+        self.draft.record.origin_ms = self.draft.record.origin_ms.saturating_add(waited);
+        let outcome = match &answered {
+            Answered::Response { status, .. } => Outcome::Status(*status),
+            Answered::TimedOut => Outcome::TimedOut,
+            Answered::Failed { reason } => {
+                self.draft.record.error = Some(reason.clone());
+                Outcome::Failed
+            }
+        };
+        let next = memory
+            .borrow_mut()
+            .with_fleet(&self.gateway.pools, self.random, |fleet| self.attempts.after(outcome, fleet));
+        match (next, answered) {
+            (Next::Retry(_), _) => {
+                self.sent = now;
+                self.note_choice();
+                Conclusion::Retry(self)
+            }
+            (Next::Done, Answered::Response { status, fields }) => self.conclude(request, status, fields, now),
+            (Next::Done, Answered::TimedOut | Answered::Failed { .. }) => self.refuse(outcome, now),
+        }
+    }
+
+    fn note_choice(&mut self) {
+        let choice = self.attempts.choice();
+        let pool = self.gateway.pools.get(choice.pool.0);
+        let record = &mut self.draft.record;
+        record.pool = pool.map(|pool| pool.name().to_owned());
+        record.origin = pool.and_then(|pool| pool.origin(choice.origin)).map(|origin| origin.name().to_owned());
+        record.attempts = u32::from(self.attempts.made());
+    }
+
+    /// Steps "store" and "reply" for an origin's response.
+    fn conclude<B>(
+        self: Box<Self>,
+        request: &impl Head,
+        status: u16,
+        response: &dyn FieldSource,
+        now: Duration,
+    ) -> Conclusion<B> {
+        let Self { gateway, draft, fill, sent, method, stale_keys, .. } = *self;
+        let Draft { started, mut record, mut fields } = draft;
+        record.status = status;
+        record.duration_ms = milliseconds(now.saturating_sub(started));
+        if status == 101 {
+            // The connection is no longer HTTP: nothing can be set on it.
+            return Conclusion::Pass(Box::new(record));
+        }
+        let mut after = Vec::new();
+        if let Some(fill) = fill {
+            let filled = fill.conclude(&method, &HeadFields(request), status, response, sent, now);
+            fields.extend(filled.fields);
+            after.extend(filled.after);
+            record.cache = Some(filled.record);
+        }
+        if !stale_keys.is_empty() && http_cache::invalidates(&method, status) {
+            after.push(After::Forget { keys: stale_keys });
+        }
+        if gateway.settings.server_timing {
+            fields.push("server-timing", server_timing(&record));
+        }
+        let record = Box::new(record);
+        if fields.is_empty() && after.is_empty() {
+            return Conclusion::Pass(record);
+        }
+        Conclusion::Amend { fields, after, record }
+    }
+
+    /// Step "reply" when no origin answered: 504 when time was up, else 502.
+    fn refuse<B>(self: Box<Self>, outcome: Outcome, now: Duration) -> Conclusion<B> {
+        let Self { gateway, draft, method, .. } = *self;
+        let (reply, record) = draft.reject(&gateway, &Rejection::Origin(outcome), &method, now);
+        Conclusion::Reply { reply, record }
+    }
+}
+
+/// Step "admission": the pools in the order that steering says, and the first origin.
+fn choose<H: Head>(
+    gateway: &Gateway,
+    route: &Route,
+    facts: &Facts<'_, H>,
+    memory: &RefCell<Memory>,
+    random: u64,
+) -> Option<Attempts> {
+    let order = gateway.steering.order(facts.location(), route.origin.pools.as_deref(), random);
+    let body = if facts.head.has_body() { Body::Present } else { Body::Absent };
+    let retries = Retries::granted(route.origin.retries, facts.head.method(), body);
+    let client = facts.client_ip.map(ClientKey::of_address);
+    memory
+        .borrow_mut()
+        .with_fleet(&gateway.pools, random, |fleet| Attempts::begin(order, retries, client, random, fleet))
+}
+
+/// The path that was matched is the path that is forwarded; the query is the client's, or what the cache's key has of it.
+fn target<H>(opening: &Opening<'_, H>, fill: Option<&Fill>) -> String {
+    let query = fill.and_then(Fill::query).map_or_else(|| opening.url.query.map(str::to_owned), Some);
+    match query {
+        Some(query) => format!("{}?{query}", opening.path.as_str()),
+        None => opening.path.as_str().to_owned(),
+    }
+}
+
+fn removed<H: Head>(opening: &Opening<'_, H>, fill: Option<&Fill>) -> String {
+    let names = opening.names;
+    let head = opening.facts.head;
+    let read = |name: &str| if has(names, name) { head.field(name).unwrap_or_default() } else { String::new() };
+    let upgrade = read("upgrade").eq_ignore_ascii_case("websocket");
+    let mut removed: Vec<&str> = opening.route.protected.removed(names, &read("connection"), upgrade);
+    removed.extend(fill.map_or(&[][..], Fill::withheld).iter().filter(|name| has(names, name)));
+    removed.join("\n")
+}
+
+fn set<H: Head, P: Platform>(opening: &Opening<'_, H>, request_id: &str, platform: &P) -> String {
+    let head = opening.facts.head;
+    let read = |name: &str| if has(opening.names, name) { head.field(name) } else { None };
+    let trace_id = (platform.random(), platform.random());
+    let (traceparent, goes_on) = TraceParent::next(read("traceparent").as_deref(), trace_id, platform.random());
+    let cookie = read("cookie").and_then(|cookie| rejoin_cookies(&cookie));
+    forward::set_fields(&Told {
+        client_ip: opening.facts.client_ip,
+        scheme: opening.url.scheme,
+        authority: opening.url.authority,
+        request_id,
+        traceparent: &traceparent,
+        tracestate: read("tracestate").filter(|_| goes_on).as_deref(),
+        via: read("via").as_deref(),
+        cdn_loop: read("cdn-loop").as_deref(),
+        cookie: cookie.as_deref(),
+        claims: &claims(opening.route, opening.identity),
+    })
+}
+
+/// The claims that the route forwards, under the names of its headers; a claim that the token lacks sets none.
+fn claims(route: &Route, identity: Option<&Identity>) -> Vec<(String, String)> {
+    let (Auth::Token(auth), Some(identity)) = (&route.auth, identity) else { return Vec::new() };
+    let values =
+        auth.forward.iter().map(|(claim, header)| Some((header.clone(), identity.claims.header_value(claim)?)));
+    values.flatten().collect()
+}

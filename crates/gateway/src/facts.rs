@@ -1,0 +1,45 @@
+//! What is known of a request once its route and its identity are.
+
+use std::cell::OnceCell;
+
+use tidegate_jwt::Claims;
+use tidegate_steering::Location;
+
+use crate::platform::Head;
+use crate::source::Source;
+
+/// The facts that keys and origins are chosen by.
+pub(crate) struct Facts<'r, H> {
+    pub(crate) head: &'r H,
+    pub(crate) route: &'r str,
+    pub(crate) client_ip: Option<&'r str>,
+    pub(crate) claims: Option<&'r Claims>,
+    location: OnceCell<Location>,
+}
+
+impl<'r, H: Head> Facts<'r, H> {
+    pub(crate) fn new(head: &'r H, route: &'r str, client_ip: Option<&'r str>, claims: Option<&'r Claims>) -> Self {
+        Self { head, route, client_ip, claims, location: OnceCell::new() }
+    }
+
+    /// Asked of the platform once, and only when something depends on it.
+    pub(crate) fn location(&self) -> &Location {
+        self.location.get_or_init(|| self.head.location())
+    }
+
+    /// The data center, when the location was asked for anyway.
+    pub(crate) fn known_colo(&self) -> Option<String> {
+        self.location.get().and_then(|location| location.colo.clone())
+    }
+
+    /// One part of a key; `None` when the request does not say. All requests that do not say share one key.
+    pub(crate) fn value(&self, source: &Source) -> Option<String> {
+        match source {
+            Source::Ip => self.client_ip.map(str::to_owned),
+            Source::Claim(name) => self.claims.and_then(|claims| claims.text(name)),
+            Source::Header(name) => self.head.field(name),
+            Source::Route => Some(self.route.to_owned()),
+            Source::Country => self.location().country.clone(),
+        }
+    }
+}

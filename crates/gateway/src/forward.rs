@@ -1,0 +1,298 @@
+//! What the origin may see of a request's header, and what it is told.
+
+use std::time::Duration;
+
+use crate::route::{Auth, TokenAuth};
+
+/// Fields that end at this hop (RFC 9110, section 7.6.1) or speak to a proxy (section 11.7).
+const HOP_BY_HOP: &[&str] = &[
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Fields by which clients are believed to be somebody else; only the gateway may say them.
+const ADDRESSES: &[&str] = &[
+    "client-ip",
+    "forwarded",
+    "true-client-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-original-host",
+    "x-original-url",
+    "x-real-ip",
+    "x-rewrite-url",
+];
+
+/// Fields that the gateway sets on every request to an origin.
+const SET: &[&str] = &["cdn-loop", "traceparent", "tracestate", "via", "x-request-id"];
+
+/// Every field under this prefix is ours.
+const FORWARDED_PREFIX: &str = "x-forwarded-";
+
+/// This gateway's token in `CDN-Loop` (RFC 8586) and `Via` (RFC 9110, section 7.6.3).
+pub(crate) const SELF: &str = "tidegate";
+
+/// True for a field that a configuration may not use for a claim: it ends at this hop or the gateway sets it.
+#[must_use]
+pub fn is_reserved(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    [HOP_BY_HOP, ADDRESSES, SET].iter().any(|list| list.contains(&name.as_str()))
+        || name.starts_with(FORWARDED_PREFIX)
+        || matches!(name.as_str(), "host" | "content-length" | "authorization" | "cookie" | "cf-connecting-ip")
+}
+
+/// The fields of one route that a client may not set, because the origin believes them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Protected {
+    claims: Vec<String>,
+    authorization: bool,
+}
+
+impl Protected {
+    pub(crate) fn of(auth: &Auth) -> Self {
+        match auth {
+            Auth::Anyone => Self::default(),
+            Auth::Token(TokenAuth { forward, keep_authorization, .. }) => Self {
+                claims: forward.iter().map(|(_, header)| header.clone()).collect(),
+                authorization: !keep_authorization,
+            },
+        }
+    }
+
+    /// The fields to drop from a request, out of `names` (lower case, separated by line feeds).
+    ///
+    /// `nominated` is the `Connection` field: what it names ends here (RFC 9110, section 7.6.1), except what the gateway
+    /// sets afterwards, which no client can nominate away.
+    pub(crate) fn removed<'n>(&self, names: &'n str, nominated: &str, upgrade: bool) -> Vec<&'n str> {
+        names.split('\n').filter(|name| self.is_removed(name, nominated, upgrade)).collect()
+    }
+
+    fn is_removed(&self, name: &str, nominated: &str, upgrade: bool) -> bool {
+        if upgrade && matches!(name, "upgrade" | "connection") {
+            return false;
+        }
+        if name == "authorization" {
+            return self.authorization || is_nominated(name, nominated);
+        }
+        if name.contains('_') {
+            // CGI and its heirs read `X_User_Id` and `X-User-Id` as one name.
+            return self.is_ours(&name.replace('_', "-")) || is_nominated(name, nominated);
+        }
+        self.is_ours(name) || is_nominated(name, nominated)
+    }
+
+    fn is_ours(&self, name: &str) -> bool {
+        HOP_BY_HOP.contains(&name)
+            || ADDRESSES.contains(&name)
+            || name.starts_with(FORWARDED_PREFIX)
+            // Via, CDN-Loop and the trace are read first, then set again as a whole.
+            || SET.contains(&name)
+            || self.claims.iter().any(|claim| claim == name)
+    }
+}
+
+/// True when the `Connection` field names `name`. Fields that carry the message itself cannot be nominated away:
+/// RFC 9110, section 7.6.1, "a sender MUST NOT send a connection option corresponding to a field that is intended for
+/// all recipients of the content".
+fn is_nominated(name: &str, nominated: &str) -> bool {
+    const CARRY_THE_MESSAGE: &[&str] =
+        &["authorization", "cache-control", "content-encoding", "content-length", "content-type", "cookie", "host"];
+    !nominated.is_empty()
+        && nominated.split(',').any(|option| option.trim().eq_ignore_ascii_case(name))
+        && !CARRY_THE_MESSAGE.contains(&name)
+}
+
+/// Two `Cookie` lines that the platform joined with ", ", joined as RFC 6265, section 5.4, wants it: with "; ".
+///
+/// A comma followed by a space can't be part of a cookie's value (RFC 6265, section 4.1.1: a cookie-octet is neither),
+/// so it is a joint wherever `name=` follows.
+pub(crate) fn rejoin_cookies(field: &str) -> Option<String> {
+    if !field.contains(", ") {
+        return None;
+    }
+    let mut joined = String::with_capacity(field.len());
+    for (index, part) in field.split(", ").enumerate() {
+        if index > 0 {
+            joined.push_str(if starts_a_pair(part) { "; " } else { ", " });
+        }
+        joined.push_str(part);
+    }
+    (joined != field).then_some(joined)
+}
+
+fn starts_a_pair(part: &str) -> bool {
+    part.split_once('=').is_some_and(|(name, _)| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+    })
+}
+
+/// True when `CDN-Loop` says that this gateway forwarded the request before (RFC 8586, section 2).
+pub(crate) fn loops(cdn_loop: &str) -> bool {
+    cdn_loop.split(',').any(|entry| entry.split(';').next().is_some_and(|id| id.trim().eq_ignore_ascii_case(SELF)))
+}
+
+/// What is said to the origin about a request.
+pub(crate) struct Told<'a> {
+    pub(crate) client_ip: Option<&'a str>,
+    pub(crate) scheme: &'a str,
+    pub(crate) authority: &'a str,
+    pub(crate) request_id: &'a str,
+    pub(crate) traceparent: &'a str,
+    pub(crate) tracestate: Option<&'a str>,
+    pub(crate) via: Option<&'a str>,
+    pub(crate) cdn_loop: Option<&'a str>,
+    pub(crate) cookie: Option<&'a str>,
+    pub(crate) claims: &'a [(String, String)],
+}
+
+/// The fields that the gateway sets, as lines: a name, its value, the next name, and so on.
+///
+/// One text instead of a list, because each crossing into JavaScript costs as much as a short request. No value can hold
+/// a line feed: those from the client were parsed as field values, claims are escaped.
+pub(crate) fn set_fields(told: &Told<'_>) -> String {
+    let mut text = String::with_capacity(512);
+    let mut set = |name: &str, value: &str| {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(name);
+        text.push('\n');
+        text.push_str(value);
+    };
+    if let Some(client_ip) = told.client_ip {
+        set("x-forwarded-for", client_ip);
+    }
+    set("x-forwarded-proto", told.scheme);
+    set("x-forwarded-host", told.authority);
+    set("x-request-id", told.request_id);
+    set("traceparent", told.traceparent);
+    if let Some(tracestate) = told.tracestate {
+        set("tracestate", tracestate);
+    }
+    // RFC 9110, section 7.6.3: a gateway MUST send Via in each inbound request; each recipient appends.
+    match told.via {
+        Some(via) => set("via", &format!("{via}, 1.1 {SELF}")),
+        None => set("via", "1.1 tidegate"),
+    }
+    match told.cdn_loop {
+        Some(cdn_loop) => set("cdn-loop", &format!("{cdn_loop}, {SELF}")),
+        None => set("cdn-loop", SELF),
+    }
+    if let Some(cookie) = told.cookie {
+        set("cookie", cookie);
+    }
+    for (name, value) in told.claims {
+        set(name, value);
+    }
+    text
+}
+
+/// A duration in the whole milliseconds that platforms count in.
+pub(crate) fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(names: &[&str], nominated: &str, removed: &[&str]) {
+        let protected = Protected { claims: vec!["x-user-id".to_owned()], authorization: false };
+        assert_eq!(protected.removed(&names.join("\n"), nominated, false), removed);
+    }
+
+    #[test]
+    fn fields_of_this_hop_end_here() {
+        check(
+            &["accept", "connection", "keep-alive", "proxy-authorization", "proxy-connection", "te", "trailer", "host"],
+            "",
+            &["connection", "keep-alive", "proxy-authorization", "proxy-connection", "te", "trailer"],
+        );
+    }
+
+    #[test]
+    fn what_connection_names_ends_here() {
+        check(&["x-hop", "x-keep", "connection"], "close, X-Hop", &["x-hop", "connection"]);
+    }
+
+    #[test]
+    fn a_client_cannot_nominate_away_what_the_message_needs() {
+        check(&["authorization", "cookie", "content-type"], "authorization, cookie, content-type", &[]);
+    }
+
+    #[test]
+    fn what_the_gateway_sets_is_removed_first() {
+        check(
+            &[
+                "x-forwarded-for",
+                "x-forwarded-user",
+                "forwarded",
+                "true-client-ip",
+                "x-real-ip",
+                "x-user-id",
+                "x-user-name",
+            ],
+            "",
+            &["x-forwarded-for", "x-forwarded-user", "forwarded", "true-client-ip", "x-real-ip", "x-user-id"],
+        );
+        check(
+            &["x-request-id", "traceparent", "via", "cdn-loop"],
+            "",
+            &["x-request-id", "traceparent", "via", "cdn-loop"],
+        );
+    }
+
+    #[test]
+    fn an_underscore_is_no_disguise() {
+        check(
+            &["x_user_id", "x-user_id", "x_forwarded_for", "my_header"],
+            "",
+            &["x_user_id", "x-user_id", "x_forwarded_for"],
+        );
+    }
+
+    #[test]
+    fn an_upgrade_keeps_the_two_fields_that_ask_for_it() {
+        let protected = Protected::default();
+        assert_eq!(protected.removed("upgrade\nconnection\nte", "upgrade", true), ["te"]);
+    }
+
+    #[test]
+    fn a_route_may_keep_the_token_to_itself() {
+        let protected = Protected { claims: Vec::new(), authorization: true };
+        assert_eq!(protected.removed("authorization\naccept", "", false), ["authorization"]);
+    }
+
+    #[test]
+    fn two_cookie_lines_become_one_list() {
+        assert_eq!(rejoin_cookies("a=1, b=2").as_deref(), Some("a=1; b=2"));
+        assert_eq!(rejoin_cookies("a=1; b=2, c=3; d=4").as_deref(), Some("a=1; b=2; c=3; d=4"));
+        assert_eq!(rejoin_cookies("a=1; b=2"), None);
+        assert_eq!(rejoin_cookies("a=Mon, 01 Jan"), None);
+        assert_eq!(rejoin_cookies("a=1,b=2"), None);
+    }
+
+    #[test]
+    fn a_request_that_came_through_here_is_a_loop() {
+        assert!(loops("cloudflare; loops=1, tidegate"));
+        assert!(loops("TideGate;v=1"));
+        assert!(!loops("cloudflare"));
+        assert!(!loops("not-tidegate, tidegate-two"));
+    }
+
+    #[test]
+    fn reserved_names_are_refused_for_claims_in_any_case() {
+        for name in ["X-Forwarded-User", "connection", "Via", "Host", "Authorization", "X-Real-IP"] {
+            assert!(is_reserved(name), "{name}");
+        }
+        assert!(!is_reserved("x-user-id"));
+    }
+}

@@ -1,0 +1,147 @@
+//! What one isolate remembers between requests. All of it can be lost at any moment and is bounded.
+
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+use std::time::Duration;
+
+use tidegate_jwt::{Claims, KeyRing, KeySet};
+use tidegate_steering::{Fleet, Pool, Rotations};
+
+use crate::record::Record;
+
+/// The memory of one isolate. Borrow it for one synchronous step, never across an await: a cancelled request would keep
+/// the borrow for ever.
+#[derive(Default)]
+pub struct Memory {
+    pub(crate) tokens: Tokens,
+    /// One ring for each issuer with a JWKS URL, by the issuer's name.
+    pub(crate) rings: BTreeMap<String, KeyRing>,
+    /// Key sets made from Worker secrets, by the secret's name.
+    pub(crate) secrets: BTreeMap<String, Rc<KeySet>>,
+    rotations: Option<Rotations>,
+    counters: Counters,
+}
+
+impl Memory {
+    /// The pools with this isolate's turns; the first use starts each at a random one.
+    pub(crate) fn with_fleet<T>(&mut self, pools: &[Pool], random: u64, ask: impl FnOnce(&mut Fleet<'_>) -> T) -> T {
+        let rotations = self.rotations.get_or_insert_with(|| Rotations::new(pools, random));
+        ask(&mut Fleet { pools, rotations })
+    }
+
+    /// Counts a finished request.
+    pub fn count(&mut self, record: &Record) {
+        self.counters.count(record);
+    }
+
+    /// What this isolate has seen since it started.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+}
+
+/// How many requests ended how, in this isolate, since it started.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counters {
+    /// All requests.
+    pub requests: u64,
+    /// Requests by the class of their status: `2xx`, `4xx`, …
+    pub by_status: BTreeMap<&'static str, u64>,
+    /// Refusals by their code.
+    pub rejections: BTreeMap<&'static str, u64>,
+    /// Lookups by what the cache did.
+    pub cache: BTreeMap<&'static str, u64>,
+    /// Requests to origins, retries included.
+    pub attempts: u64,
+    /// Denials by limit.
+    pub denied: BTreeMap<String, u64>,
+}
+
+impl Counters {
+    fn count(&mut self, record: &Record) {
+        let class = match record.status {
+            100..=199 => "1xx",
+            200..=299 => "2xx",
+            300..=399 => "3xx",
+            400..=499 => "4xx",
+            _ => "5xx",
+        };
+        bump(&mut self.requests);
+        bump(self.by_status.entry(class).or_default());
+        if let Some(code) = record.rejection {
+            bump(self.rejections.entry(code).or_default());
+        }
+        if let Some(cache) = &record.cache {
+            bump(self.cache.entry(cache.outcome).or_default());
+        }
+        self.attempts = self.attempts.saturating_add(u64::from(record.attempts));
+        for limit in record.limits.iter().filter(|limit| limit.verdict == "denied") {
+            match self.denied.get_mut(&limit.name) {
+                Some(count) => bump(count),
+                None => {
+                    self.denied.insert(limit.name.clone(), 1);
+                }
+            }
+        }
+    }
+}
+
+fn bump(count: &mut u64) {
+    *count = count.saturating_add(1);
+}
+
+/// Tokens that were verified here, so that the next request with one of them needs no cryptography.
+///
+/// Two generations: a full young one becomes the old one, and the old one is dropped whole. A token that is used is in
+/// one of them or comes back with one verification; no list has to be kept in order on the hot path.
+#[derive(Default)]
+pub(crate) struct Tokens {
+    young: HashMap<Box<str>, Verified>,
+    old: HashMap<Box<str>, Verified>,
+}
+
+/// What a verified token said.
+#[derive(Clone)]
+pub(crate) struct Verified {
+    pub(crate) issuer: Rc<str>,
+    pub(crate) claims: Rc<Claims>,
+    /// From here on the token is checked anew: its own expiry or [`Tokens::TRUST`], whichever is sooner.
+    pub(crate) until: Duration,
+}
+
+impl Tokens {
+    /// Tokens of one generation. Two of them at the longest remembered length stay under 9 MiB.
+    const GENERATION: usize = 2048;
+
+    /// Longer tokens are verified each time.
+    const LONGEST: usize = 2048;
+
+    /// A key that its issuer withdrew opens nothing after this, plus the time the key set stays fresh.
+    pub(crate) const TRUST: Duration = Duration::from_secs(300);
+
+    pub(crate) fn get(&mut self, token: &str, now: Duration) -> Option<Verified> {
+        let verified = match self.young.get(token) {
+            Some(verified) => verified.clone(),
+            None => {
+                let (token, verified) = self.old.remove_entry(token)?;
+                self.insert(token, verified.clone());
+                verified
+            }
+        };
+        (now < verified.until).then_some(verified)
+    }
+
+    pub(crate) fn remember(&mut self, token: &str, verified: Verified) {
+        if token.len() <= Self::LONGEST {
+            self.insert(token.into(), verified);
+        }
+    }
+
+    fn insert(&mut self, token: Box<str>, verified: Verified) {
+        if self.young.len() >= Self::GENERATION {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(token, verified);
+    }
+}

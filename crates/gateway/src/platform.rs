@@ -1,0 +1,88 @@
+//! The whole surface between the decisions and the world.
+//!
+//! Only [`serve`](crate::serve) and the steps that it names may call a [`Platform`]; the leaves cannot, they do not know
+//! this crate. Points in time are durations since the Unix epoch.
+
+use std::fmt;
+use std::time::Duration;
+
+use tidegate_jwt::{Algorithm, Key};
+use tidegate_rate_limit::{SpendReply, SpendRequest};
+use tidegate_steering::Location;
+
+/// The head of a client's request. The body never comes here.
+pub trait Head {
+    /// The method, as sent.
+    fn method(&self) -> &str;
+    /// The absolute URL, after the platform's own parsing.
+    fn url(&self) -> &str;
+    /// A field's value by its lower-case name; several lines are joined by ", ".
+    fn field(&self, name: &str) -> Option<String>;
+    /// The lower-case names of all fields, separated by line feeds.
+    fn field_names(&self) -> String;
+    /// Whether there is a body, even an empty one that is not yet known to be empty.
+    fn has_body(&self) -> bool;
+    /// Where the platform sees the client.
+    fn location(&self) -> Location;
+}
+
+/// What the core asks of the world: each method is one call of the platform.
+#[expect(async_fn_in_trait, reason = "an isolate has one thread: no future needs to be Send")]
+pub trait Platform {
+    /// The body of a stored reply: passed along, never read.
+    type Body;
+
+    /// The time, as a duration since the Unix epoch.
+    fn now(&self) -> Duration;
+
+    /// 64 random bits, good enough to spread load and to name requests.
+    fn random(&self) -> u64;
+
+    /// A Worker secret.
+    fn secret(&self, name: &str) -> Option<String>;
+
+    /// Fetches a JWK Set, at most 1 MiB within 5 s; only a 200 counts.
+    async fn key_set(&self, url: &str) -> Result<String, Unreachable>;
+
+    /// Checks one signature with one key.
+    async fn verify(&self, check: SignatureCheck<'_>) -> Result<bool, Unreachable>;
+
+    /// Asks one Durable Object to take from all limits or from none.
+    async fn spend(&self, object: &str, request: &SpendRequest) -> Result<SpendReply, Unreachable>;
+
+    /// Reads a stored reply: its metadata and its body. A tier that fails is a miss.
+    async fn stored(&self, key: &str) -> Option<(String, Self::Body)>;
+}
+
+/// One signature to check: RFC 7515, section 5.2, step 8.
+#[derive(Clone, Copy)]
+#[expect(missing_docs, reason = "the names are the standard's")]
+pub struct SignatureCheck<'a> {
+    pub algorithm: Algorithm,
+    pub key: &'a Key,
+    pub signing_input: &'a str,
+    pub signature: &'a [u8],
+}
+
+/// A part of the world that did not answer, or not with an answer that counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreachable {
+    /// For the log: which part, and how it failed. Never holds a secret, and never reaches a client.
+    pub reason: String,
+}
+
+impl fmt::Display for Unreachable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for Unreachable {}
+
+impl Unreachable {
+    /// Names the part that failed and how.
+    #[must_use]
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into() }
+    }
+}

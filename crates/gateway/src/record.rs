@@ -1,0 +1,92 @@
+//! The decision record: one value a request that says why it was answered the way it was.
+//!
+//! It is the log line, and the source of the counters. It never holds a token, a cookie, a key's value or a query.
+
+use serde::Serialize;
+
+/// One request, as the log shows it. Times are milliseconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Record {
+    /// When the request came, since the Unix epoch.
+    pub time_ms: u64,
+    /// The same as `X-Request-Id`.
+    pub request_id: String,
+    /// The method.
+    pub method: String,
+    /// The normalised path, without the query.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub path: String,
+    /// The route that won.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
+    /// `none`, `token`, `remembered` (a token seen before), or the code of the rejection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth: Option<&'static str>,
+    /// The issuer whose token was accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// Each limit's verdict.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<LimitRecord>,
+    /// What the cache did, in the words of `Cache-Status`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheRecord>,
+    /// The pool that was asked last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool: Option<String>,
+    /// The origin that was asked last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// Why that pool came first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+    /// How many origins were asked.
+    pub attempts: u32,
+    /// The status that the client got.
+    pub status: u16,
+    /// The code of the rejection, when the gateway refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rejection: Option<&'static str>,
+    /// What went wrong in a part of the world, for operators.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// From the first byte of the request until the reply's header.
+    pub duration_ms: u64,
+    /// The part of it that was spent waiting for origins.
+    pub origin_ms: u64,
+    /// The version of the configuration.
+    pub config: String,
+    /// The data center, when the platform says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub colo: Option<String>,
+}
+
+/// One limit's part of a record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LimitRecord {
+    /// The name of the limit.
+    pub name: String,
+    /// `allowed`, `denied`, `open` (unreachable, let pass) or `closed` (unreachable, refused).
+    pub verdict: &'static str,
+    /// What is left, when it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remaining: Option<u32>,
+}
+
+/// The cache's part of a record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CacheRecord {
+    /// `hit`, or the reason why the request went on to an origin.
+    pub outcome: &'static str,
+    /// Why the response was not stored, when it was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_stored: Option<&'static str>,
+}
+
+impl Record {
+    /// The log line: one line of JSON.
+    #[must_use]
+    pub fn line(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}

@@ -1,0 +1,257 @@
+//! The order of the steps, written once: route → auth → limit → cache → admission, then origin → store → reply.
+//!
+//! The order is a security property. Nothing configures it, nothing registers into it, and a request that a step
+//! refuses reaches no later one.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::admin;
+use crate::authenticate::{Authenticated, Identity, authenticate};
+use crate::caching::{self, Lookup};
+use crate::exchange::{Exchange, Opening};
+use crate::facts::Facts;
+use crate::forward::{loops, milliseconds};
+use crate::limiting::limit;
+use crate::matching::Found;
+use crate::memory::Memory;
+use crate::path::normalise;
+use crate::platform::{Head, Platform};
+use crate::record::Record;
+use crate::rejection::Rejection;
+use crate::reply::{Fields, Reply, ReplyBody};
+use crate::route::{Auth, Gateway, Issuer, Route};
+use crate::trace;
+use crate::url::Url;
+
+/// What to do with an admitted or refused request, and the work that it leaves behind.
+pub struct Admitted<B> {
+    /// The reply, or the exchange with an origin.
+    pub step: Step<B>,
+    /// An issuer whose keys should be fetched anew after the reply, with
+    /// [`refresh_keys`](crate::refresh_keys).
+    pub refresh: Option<Rc<Issuer>>,
+}
+
+/// The end of the first half of a request's life.
+pub enum Step<B> {
+    /// Answered without an origin.
+    Reply {
+        /// The reply.
+        reply: Reply<B>,
+        /// Why.
+        record: Box<Record>,
+    },
+    /// To be sent to an origin.
+    Forward(Box<Exchange>),
+}
+
+/// What the steps so far have found out, for the reply whichever way it ends.
+pub(crate) struct Draft {
+    pub(crate) started: Duration,
+    pub(crate) record: Record,
+    /// Fields that every reply of this request carries.
+    pub(crate) fields: Fields,
+}
+
+/// Takes a request through the steps that come before its origin.
+pub async fn admit<P: Platform>(
+    gateway: &Rc<Gateway>,
+    memory: &RefCell<Memory>,
+    head: &impl Head,
+    platform: &P,
+) -> Admitted<P::Body> {
+    let mut draft = Draft::new(gateway, head, platform);
+    let mut refresh = None;
+    let (reply, record) = match steps(gateway, memory, head, platform, &mut draft, &mut refresh).await {
+        Ok(Passed::Forward(exchange)) => return Admitted { step: Step::Forward(exchange), refresh },
+        Ok(Passed::Reply(reply)) => draft.reply(gateway, reply, head.method(), platform.now()),
+        Err(rejection) => draft.reject(gateway, &rejection, head.method(), platform.now()),
+    };
+    Admitted { step: Step::Reply { reply, record }, refresh }
+}
+
+/// A request that no step refused.
+enum Passed<B> {
+    Reply(Reply<B>),
+    Forward(Box<Exchange>),
+}
+
+async fn steps<P: Platform>(
+    gateway: &Rc<Gateway>,
+    memory: &RefCell<Memory>,
+    head: &impl Head,
+    platform: &P,
+    draft: &mut Draft,
+    refresh: &mut Option<Rc<Issuer>>,
+) -> Result<Passed<P::Body>, Rejection> {
+    let now = draft.started;
+    let url = Url::cut(head.url()).ok_or(Rejection::Url)?;
+    let path = normalise(url.path).map_err(Rejection::Path)?;
+    path.as_str().clone_into(&mut draft.record.path);
+    let names = head.field_names();
+    if has(&names, "cdn-loop") && head.field("cdn-loop").is_some_and(|field| loops(&field)) {
+        return Err(Rejection::Loop);
+    }
+    if let Some(answer) = admin::answer(gateway, &memory.borrow(), head, &path, platform) {
+        return answer.map(Passed::Reply);
+    }
+
+    // route
+    let route = match gateway.matcher.find(url.authority, &path, head.method(), &|name| head.field(name)) {
+        Found::Route { index, .. } => gateway.routes.get(index).cloned().ok_or(Rejection::NoRoute)?,
+        Found::Options { allow } => return Ok(Passed::Reply(options(allow))),
+        Found::MethodNotAllowed { allow } => return Err(Rejection::MethodNotAllowed { allow: allow.to_owned() }),
+        Found::NotFound => return Err(Rejection::NoRoute),
+    };
+    draft.record.route = Some(route.name.clone());
+    // Taken apart by name, so that a new policy does not compile until it has a step.
+    let Route { name, matches: _, auth, limits, cache, origin: _, protected: _ } = &*route;
+
+    // auth
+    let identity = match auth {
+        Auth::Anyone => None,
+        Auth::Token(auth) => {
+            let Authenticated { identity, refresh: stale } = authenticate(auth, memory, head, platform, now).await;
+            *refresh = stale;
+            Some(identity.inspect_err(|rejection| draft.record.auth = Some(rejection.code()))?)
+        }
+    };
+    draft.identified(identity.as_ref());
+    let client_ip = head.field(&gateway.settings.client_ip).filter(|ip| !ip.is_empty());
+    let claims = identity.as_ref().map(|identity| &*identity.claims);
+    let facts = Facts::new(head, name, client_ip.as_deref(), claims);
+
+    // limit
+    if let Some(limits) = limits {
+        let limited = limit(limits, &facts, platform).await;
+        draft.fields.extend(limited.fields);
+        draft.record.limits = limited.records;
+        draft.record.error = limited.error;
+        if let Some(rejection) = limited.refused {
+            return Err(rejection);
+        }
+    }
+
+    // cache
+    let fill = match cache {
+        None => None,
+        Some(cache) => match caching::lookup(cache, &facts, identity.as_ref(), &url, &path, platform).await? {
+            Lookup::Miss(fill) => Some(fill),
+            Lookup::Hit { reply, record } => {
+                draft.record.cache = Some(record);
+                return Ok(Passed::Reply(reply));
+            }
+        },
+    };
+
+    // admission: the pools and origins that may serve it, in the order they are asked
+    let opening = Opening {
+        gateway,
+        route: &route,
+        facts: &facts,
+        identity: identity.as_ref(),
+        url: &url,
+        path: &path,
+        names: &names,
+    };
+    match Exchange::open(&opening, fill, draft.take(), memory, platform) {
+        Ok(exchange) => Ok(Passed::Forward(Box::new(exchange))),
+        Err(refused) => {
+            let (returned, rejection) = *refused;
+            *draft = returned;
+            Err(rejection)
+        }
+    }
+}
+
+/// OPTIONS that no route lists (RFC 9110, section 9.3.7): what the path can be asked.
+fn options<B>(allow: &str) -> Reply<B> {
+    let mut fields = Fields::default();
+    fields.push("allow", allow.to_owned());
+    Reply { status: 204, fields, body: ReplyBody::Empty }
+}
+
+/// True when `names` (separated by line feeds) has this name.
+pub(crate) fn has(names: &str, name: &str) -> bool {
+    names.split('\n').any(|candidate| candidate == name)
+}
+
+impl Draft {
+    fn new<P: Platform>(gateway: &Gateway, head: &impl Head, platform: &P) -> Self {
+        let started = platform.now();
+        let request_id = trace::request_id((platform.random(), platform.random()));
+        let mut fields = Fields::default();
+        if gateway.settings.request_id {
+            fields.push("x-request-id", request_id.clone());
+        }
+        let record = Record {
+            time_ms: milliseconds(started),
+            request_id,
+            method: head.method().to_owned(),
+            config: gateway.version.clone(),
+            ..Record::default()
+        };
+        Self { started, record, fields }
+    }
+
+    /// Moves what is known into the exchange.
+    fn take(&mut self) -> Self {
+        Self {
+            started: self.started,
+            record: std::mem::take(&mut self.record),
+            fields: std::mem::take(&mut self.fields),
+        }
+    }
+
+    fn identified(&mut self, identity: Option<&Identity>) {
+        self.record.auth = Some(match identity {
+            None => "none",
+            Some(identity) if identity.remembered => "remembered",
+            Some(_) => "token",
+        });
+        self.record.issuer = identity.map(|identity| identity.issuer.to_string());
+    }
+
+    /// Step "reply", for a refusal.
+    pub(crate) fn reject<B>(
+        self,
+        gateway: &Gateway,
+        rejection: &Rejection,
+        method: &str,
+        now: Duration,
+    ) -> (Reply<B>, Box<Record>) {
+        let mut draft = self;
+        draft.record.rejection = Some(rejection.code());
+        let reply = rejection.reply(&draft.record.request_id);
+        draft.fields.remove("x-request-id");
+        draft.reply(gateway, reply, method, now)
+    }
+
+    /// Step "reply", for a reply that is made here.
+    pub(crate) fn reply<B>(
+        self,
+        gateway: &Gateway,
+        mut reply: Reply<B>,
+        method: &str,
+        now: Duration,
+    ) -> (Reply<B>, Box<Record>) {
+        let Self { started, mut record, fields } = self;
+        record.status = reply.status;
+        record.duration_ms = milliseconds(now.saturating_sub(started));
+        reply.fields.extend(fields);
+        if gateway.settings.server_timing {
+            reply.fields.push("server-timing", server_timing(&record));
+        }
+        if method == "HEAD" && matches!(reply.body, ReplyBody::Text(_)) {
+            reply.body = ReplyBody::Empty;
+        }
+        (reply, Box::new(record))
+    }
+}
+
+/// How long the request took, and how much of it was the origin's (W3C Server Timing).
+pub(crate) fn server_timing(record: &Record) -> String {
+    format!("total;dur={}, origin;dur={}", record.duration_ms, record.origin_ms)
+}
