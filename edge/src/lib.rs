@@ -1,1 +1,69 @@
-//! The gateway on Cloudflare Workers.
+//! The gateway on Cloudflare Workers: the only crate that knows the platform.
+//!
+//! [`begin`] answers synchronously whenever memory suffices, and returns the runtime's own promise otherwise. What is
+//! decided is decided in `tidegate-gateway`; here is what it takes to ask the runtime.
+
+mod exchange;
+mod head;
+mod js;
+mod limiter_do;
+mod platform;
+mod reply;
+mod state;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use js_sys::{Object, Promise};
+use tidegate_gateway::{Step, admit};
+use wasm_bindgen::prelude::{JsError, JsValue, wasm_bindgen};
+use wasm_bindgen_futures::future_to_promise;
+use web_sys::Request;
+
+use crate::exchange::OriginExchange;
+use crate::head::RequestHead;
+use crate::platform::Workers;
+
+pub use crate::limiter_do::LimiterObject;
+
+/// Loads the compiled configuration: once an isolate, before its first request.
+///
+/// # Errors
+/// The configuration was compiled by another version of Tidegate; the deployment fails and the old one stays.
+#[wasm_bindgen]
+pub fn start(config: &[u8]) -> Result<(), JsError> {
+    state::load(config)
+}
+
+/// Answers one request: a `Response`, or a promise of one.
+#[wasm_bindgen]
+pub fn begin(request: Request, env: Object, ctx: JsValue) -> JsValue {
+    now_or_later(Box::pin(serve(request, env, ctx)))
+}
+
+async fn serve(request: Request, env: Object, ctx: JsValue) -> JsValue {
+    let Some(gateway) = state::gateway() else { return js::respond(503, "", &JsValue::NULL).into() };
+    // The handle is cloned: the method of that name would copy the body.
+    let head = RequestHead::new(Clone::clone(&request));
+    let platform = Workers::new(env, ctx);
+    let admitted = admit(&gateway, state::memory(), &head, &platform).await;
+    if let Some(issuer) = admitted.refresh {
+        platform.refresh_keys(issuer);
+    }
+    match admitted.step {
+        Step::Reply { reply, record } => {
+            state::finish(&record);
+            reply::response(reply)
+        }
+        Step::Forward(exchange) => OriginExchange::send(exchange, head, request, platform),
+    }
+}
+
+/// Polls once: what is ready at the first poll never becomes a promise.
+fn now_or_later(mut future: Pin<Box<dyn Future<Output = JsValue>>>) -> JsValue {
+    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => Promise::into(future_to_promise(async move { Ok(future.await) })),
+    }
+}

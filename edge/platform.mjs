@@ -1,0 +1,191 @@
+// The calls into the runtime that are cheaper or only possible in JavaScript. No function here decides anything.
+//
+// Lists cross the boundary as one text with line feeds, because each crossing costs as much as a small request.
+
+// The lower-case names of a request's fields.
+export function fieldNames(headers) {
+  let names = "";
+  for (const name of headers.keys()) names += names === "" ? name : "\n" + name;
+  return names;
+}
+
+// Where the runtime sees the client: colo, country, continent, subdivision; empty where it doesn't say.
+export function location(request) {
+  const cf = request.cf;
+  return cf ? `${cf.colo ?? ""}\n${cf.country ?? ""}\n${cf.continent ?? ""}\n${cf.regionCode ?? ""}` : "\n\n\n";
+}
+
+// Sends one attempt to an origin and tells the exchange how it ended; the exchange knows what comes next.
+//
+// The timeout races the fetch instead of aborting it: a signal costs a sixth of a small request, a timer a thirtieth.
+// What loses the race ends with the request, when the runtime cancels what is still open.
+export async function forward(exchange, request, url, removed, set, timeoutMs) {
+  const outgoing = new Request(url, request);
+  const headers = outgoing.headers;
+  if (removed !== "") for (const name of removed.split("\n")) headers.delete(name);
+  setFields(headers, set);
+  let timer;
+  // The time until the response header: a body may stream for hours.
+  const timeout = new Promise((resolve) => {
+    timer = setTimeout(resolve, timeoutMs);
+  });
+  let response;
+  try {
+    response = await Promise.race([fetch(outgoing, { redirect: "manual" }), timeout]);
+  } catch (error) {
+    clearTimeout(timer);
+    return exchange.failed(String(error?.message ?? error));
+  }
+  if (response === undefined) return exchange.timed_out();
+  clearTimeout(timer);
+  return exchange.answered(response);
+}
+
+// Lines: a name, its value, the next name, and so on.
+function setFields(headers, lines) {
+  const fields = lines.split("\n");
+  for (let i = 0; i + 1 < fields.length; i += 2) headers.set(fields[i], fields[i + 1]);
+}
+
+// A response made by the gateway. `body` is a string, a stream or null.
+export function respond(status, lines, body) {
+  const response = new Response(body, { status });
+  if (lines !== "") setFields(response.headers, lines);
+  return response;
+}
+
+// An origin's response with fields set; the body streams through.
+export function amend(response, lines) {
+  const amended = new Response(response.body, response);
+  setFields(amended.headers, lines);
+  return amended;
+}
+
+// Lets go of a response that nobody gets.
+export function discard(response) {
+  response.body?.cancel().catch(() => {});
+}
+
+// Asks a Durable Object; rejects when it doesn't answer in time.
+export function spend(namespace, object, message, timeoutMs) {
+  return withTimeout(namespace.get(namespace.idFromName(object)).spend(message), timeoutMs);
+}
+
+function withTimeout(promise, timeoutMs) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs);
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+// Fetches a JWK Set. Redirects are not followed: keys come from where the operator said.
+export async function keySet(url, timeoutMs, bytesMax) {
+  const response = await fetch(url, {
+    headers: { accept: "application/jwk-set+json, application/json" },
+    redirect: "manual",
+    signal: AbortSignal.timeout(timeoutMs),
+  });
+  if (response.status !== 200) {
+    await response.body?.cancel();
+    throw new Error(`status ${response.status}`);
+  }
+  let text = "";
+  let bytes = 0;
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.byteLength;
+    if (bytes > bytesMax) throw new Error(`more than ${bytesMax} bytes`);
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+// The names of RFC 7518 and RFC 8037 in the words of WebCrypto.
+const ALGORITHMS = {
+  HS: (hash) => [{ name: "HMAC", hash }, "HMAC"],
+  RS: (hash) => [{ name: "RSASSA-PKCS1-v1_5", hash }, "RSASSA-PKCS1-v1_5"],
+  PS: (hash, bits) => [{ name: "RSA-PSS", hash }, { name: "RSA-PSS", saltLength: bits / 8 }],
+  ES: (hash, bits) => [
+    { name: "ECDSA", namedCurve: bits === 512 ? "P-521" : `P-${bits}` },
+    { name: "ECDSA", hash },
+  ],
+};
+
+// Imported keys, by fingerprint and algorithm. Key sets are small; a full map is dropped whole.
+const keys = new Map();
+const KEYS_MAX = 256;
+
+// Checks one signature with one key. A key that can't be imported rejects.
+export async function verify(algorithm, fingerprint, jwk, signingInput, signature) {
+  const bits = Number(algorithm.slice(2));
+  const [imported, verified] =
+    algorithm === "EdDSA" ? ["Ed25519", "Ed25519"] : ALGORITHMS[algorithm.slice(0, 2)](`SHA-${bits}`, bits);
+  const id = `${algorithm} ${fingerprint}`;
+  let key = keys.get(id);
+  if (key === undefined) {
+    key = await crypto.subtle.importKey("jwk", JSON.parse(jwk), imported, false, ["verify"]);
+    if (keys.size >= KEYS_MAX) keys.clear();
+    keys.set(id, key);
+  }
+  return crypto.subtle.verify(verified, key, signature, new TextEncoder().encode(signingInput));
+}
+
+// The field that carries a stored response's metadata.
+const METADATA = "tidegate-stored";
+
+function cacheNamed(name) {
+  return name ? caches.open(name) : caches.default;
+}
+
+// A stored response as [metadata, response], or undefined.
+export async function stored(cacheName, key) {
+  const cache = await cacheNamed(cacheName);
+  const response = await cache.match(key);
+  const metadata = response?.headers.get(METADATA);
+  return metadata ? [metadata, response] : undefined;
+}
+
+// A reply from a stored response: its own fields without those that belong to the store, then the reply's.
+export function respondStored(stored, status, withBody, removed, lines) {
+  const response = new Response(withBody ? stored.body : null, { status, headers: stored.headers });
+  const headers = response.headers;
+  for (const name of [METADATA, "cache-control", "cf-cache-status", "expires"]) headers.delete(name);
+  if (removed !== "") for (const name of removed.split("\n")) headers.delete(name);
+  setFields(headers, lines);
+  return response;
+}
+
+// Splits a response for storing: the copy's body is read by the cache, the other goes to the client.
+export function copy(response) {
+  return response.clone();
+}
+
+// Keeps a copy of a response under a key, as a 200 that only `stored` can read.
+export async function store(cacheName, key, copy, metadata, removed, keepSeconds) {
+  const headers = new Headers(copy.headers);
+  if (removed !== "") for (const name of removed.split("\n")) headers.delete(name);
+  headers.set(METADATA, metadata);
+  headers.set("cache-control", `public, max-age=${keepSeconds}`);
+  const cache = await cacheNamed(cacheName);
+  await cache.put(key, new Response(copy.body, { headers }));
+}
+
+// Forgets what is stored under keys (one a line).
+export async function forget(cacheName, lines) {
+  const cache = await cacheNamed(cacheName);
+  await Promise.all(lines.split("\n").map((key) => cache.delete(key)));
+}
+
+// Lets work go on after the reply; its failure is logged, never seen by a client.
+export function after(ctx, promise, what) {
+  ctx.waitUntil(promise.catch((error) => log(JSON.stringify({ error: what, reason: String(error?.message ?? error) }))));
+}
+
+export function log(line) {
+  console.log(line);
+}
+
+// The seed of the isolate's generator, drawn in its first request: the runtime has no randomness before.
+export function seed() {
+  return crypto.getRandomValues(new BigUint64Array(1))[0];
+}

@@ -1,0 +1,122 @@
+//! The functions of `platform.mjs`: the runtime, as this crate sees it.
+
+use js_sys::{Array, Object, Promise};
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Headers, Request, Response};
+
+use crate::exchange::OriginExchange;
+
+#[wasm_bindgen(raw_module = "../edge/platform.mjs")]
+extern "C" {
+    #[wasm_bindgen(js_name = fieldNames)]
+    pub(crate) fn field_names(headers: &Headers) -> String;
+
+    pub(crate) fn location(request: &Request) -> String;
+
+    pub(crate) fn forward(
+        exchange: OriginExchange,
+        request: &Request,
+        url: &str,
+        removed: &str,
+        set: &str,
+        timeout_ms: f64,
+    ) -> Promise;
+
+    pub(crate) fn respond(status: u16, lines: &str, body: &JsValue) -> Response;
+
+    pub(crate) fn amend(response: &Response, lines: &str) -> Response;
+
+    pub(crate) fn spend(namespace: &JsValue, object: &str, message: &[u8], timeout_ms: f64) -> Promise;
+
+    #[wasm_bindgen(js_name = keySet)]
+    pub(crate) fn key_set(url: &str, timeout_ms: f64, bytes_max: f64) -> Promise;
+
+    pub(crate) fn verify(
+        algorithm: &str,
+        fingerprint: &str,
+        jwk: &str,
+        signing_input: &str,
+        signature: &[u8],
+    ) -> Promise;
+
+    pub(crate) fn stored(cache: &str, key: &str) -> Promise;
+
+    pub(crate) fn copy(response: &Response) -> Response;
+
+    #[wasm_bindgen(js_name = respondStored)]
+    pub(crate) fn respond_stored(
+        stored: &Response,
+        status: u16,
+        with_body: bool,
+        removed: &str,
+        lines: &str,
+    ) -> Response;
+
+    pub(crate) fn store(
+        cache: &str,
+        key: &str,
+        copy: &Response,
+        metadata: &str,
+        removed: &str,
+        keep_seconds: f64,
+    ) -> Promise;
+
+    pub(crate) fn discard(response: &Response);
+
+    pub(crate) fn forget(cache: &str, keys: &str) -> Promise;
+
+    pub(crate) fn after(ctx: &JsValue, promise: &Promise, what: &str);
+
+    pub(crate) fn log(line: &str);
+
+    pub(crate) fn seed() -> u64;
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// The storage of a Durable Object.
+    #[wasm_bindgen(extends = Object)]
+    #[derive(Clone)]
+    pub type Storage;
+
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn sql(this: &Storage) -> Sql;
+
+    #[wasm_bindgen(method, js_name = setAlarm)]
+    pub(crate) fn set_alarm(this: &Storage, time_ms: f64) -> Promise;
+
+    #[wasm_bindgen(method, js_name = deleteAll)]
+    pub(crate) fn delete_all(this: &Storage) -> Promise;
+
+    /// The SQLite database of a Durable Object; every call is synchronous.
+    pub(crate) type Sql;
+
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn exec(this: &Sql, query: &str) -> Result<Cursor, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = exec)]
+    pub(crate) fn exec_with(this: &Sql, query: &str, first: &JsValue) -> Result<Cursor, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = exec)]
+    pub(crate) fn exec_with_two(this: &Sql, query: &str, first: &str, second: &JsValue) -> Result<Cursor, JsValue>;
+
+    /// The rows of one statement.
+    pub(crate) type Cursor;
+
+    /// The rows as arrays, in the order of the columns.
+    #[wasm_bindgen(method)]
+    pub(crate) fn raw(this: &Cursor) -> js_sys::Iterator;
+}
+
+/// A count as the only number that JavaScript has; exact below 2^53.
+pub(crate) fn float(value: u64) -> f64 {
+    value as f64
+}
+
+/// A stored response as `stored` gives it, after its metadata.
+pub(crate) fn metadata_and_response(value: JsValue) -> Option<(String, Response)> {
+    let pair = value.dyn_into::<Array>().ok()?;
+    let metadata = pair.get(0).as_string()?;
+    Some((metadata, pair.get(1).dyn_into().ok()?))
+}

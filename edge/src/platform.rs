@@ -1,0 +1,116 @@
+//! [`Platform`] on Workers: one call of the runtime a method.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use js_sys::{Object, Promise, Reflect, Uint8Array};
+use tidegate_gateway::limiting::LIMITER_TIMEOUT;
+use tidegate_gateway::platform::SignatureCheck;
+use tidegate_gateway::route::Issuer;
+use tidegate_gateway::{After, Platform, Unreachable, refresh_keys};
+use tidegate_rate_limit::{SpendReply, SpendRequest};
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::{JsFuture, future_to_promise};
+use web_sys::Response;
+
+use crate::{js, state};
+
+/// How long a key set may take, and how long it may be.
+const KEY_SET_TIMEOUT_MS: f64 = 5_000.0;
+const KEY_SET_BYTES_MAX: f64 = 1_048_576.0;
+
+/// The runtime as one request sees it: its bindings and its context.
+#[derive(Clone)]
+pub(crate) struct Workers {
+    env: Object,
+    ctx: JsValue,
+}
+
+impl Workers {
+    pub(crate) fn new(env: Object, ctx: JsValue) -> Self {
+        Self { env, ctx }
+    }
+
+    fn binding(&self, name: &str) -> Option<JsValue> {
+        // A getter of `env` that throws is no binding.
+        Reflect::get(&self.env, &name.into()).ok().filter(|value| !value.is_undefined() && !value.is_null())
+    }
+
+    /// The name of the Cache API's cache; empty for the default one. Each edge of a local run has its own.
+    fn cache(&self) -> String {
+        self.binding("TIDEGATE_CACHE").and_then(|value| value.as_string()).unwrap_or_default()
+    }
+
+    /// Fetches an issuer's keys once the reply is on its way.
+    pub(crate) fn refresh_keys(&self, issuer: Rc<Issuer>) {
+        let platform = self.clone();
+        let work = future_to_promise(async move {
+            refresh_keys(&issuer, state::memory(), &platform).await;
+            Ok(JsValue::UNDEFINED)
+        });
+        js::after(&self.ctx, &work, "refresh of a key set");
+    }
+
+    /// Does what a reply leaves behind; `response` is copied before its body goes to the client.
+    pub(crate) fn after(&self, effect: &After, response: &Response) {
+        match effect {
+            After::Store { key, metadata, removed, keep_seconds } => {
+                let copy = js::copy(response);
+                let promise =
+                    js::store(&self.cache(), key, &copy, metadata, &removed.join("\n"), js::float(*keep_seconds));
+                js::after(&self.ctx, &promise, "storing a response");
+            }
+            After::Forget { keys } => {
+                let promise = js::forget(&self.cache(), &keys.join("\n"));
+                js::after(&self.ctx, &promise, "invalidating stored responses");
+            }
+        }
+    }
+}
+
+impl Platform for Workers {
+    type Body = Response;
+
+    fn now(&self) -> Duration {
+        state::now()
+    }
+
+    fn random(&self) -> u64 {
+        state::random()
+    }
+
+    fn secret(&self, name: &str) -> Option<String> {
+        self.binding(name)?.as_string()
+    }
+
+    async fn key_set(&self, url: &str) -> Result<String, Unreachable> {
+        let value = settled(js::key_set(url, KEY_SET_TIMEOUT_MS, KEY_SET_BYTES_MAX)).await?;
+        value.as_string().ok_or_else(|| Unreachable::new("the key set is no text"))
+    }
+
+    async fn verify(&self, check: SignatureCheck<'_>) -> Result<bool, Unreachable> {
+        let SignatureCheck { algorithm, key, signing_input, signature } = check;
+        let promise = js::verify(algorithm.name(), key.fingerprint(), &key.import_jwk(), signing_input, signature);
+        Ok(settled(promise).await?.is_truthy())
+    }
+
+    async fn spend(&self, object: &str, request: &SpendRequest) -> Result<SpendReply, Unreachable> {
+        let namespace = self.binding("LIMITER").ok_or_else(|| Unreachable::new("there is no binding LIMITER"))?;
+        let timeout_ms = LIMITER_TIMEOUT.as_secs_f64() * 1_000.0;
+        let reply = settled(js::spend(&namespace, object, &request.encode(), timeout_ms)).await?;
+        let bytes = Uint8Array::new(&reply).to_vec();
+        SpendReply::decode(&bytes, request).map_err(|error| Unreachable::new(error.to_string()))
+    }
+
+    async fn stored(&self, key: &str) -> Option<(String, Self::Body)> {
+        js::metadata_and_response(settled(js::stored(&self.cache(), key)).await.ok()?)
+    }
+}
+
+/// Waits for a promise; what it rejects with becomes the reason.
+async fn settled(promise: Promise) -> Result<JsValue, Unreachable> {
+    JsFuture::from(promise).await.map_err(|error| {
+        let message = Reflect::get(&error, &"message".into()).ok().and_then(|message| message.as_string());
+        Unreachable::new(message.unwrap_or_else(|| "the call failed".to_owned()))
+    })
+}
