@@ -20,8 +20,8 @@ export function location(request) {
 // The timeout races the fetch instead of aborting it: a signal costs a sixth of a small request, a timer a thirtieth.
 // What loses the race ends with the request, when the runtime cancels what is still open.
 export async function forward(exchange, request, url, removed, set, timeoutMs) {
-  const outgoing = new Request(url, request);
-  const headers = outgoing.headers;
+  const { method, body } = request;
+  const headers = new Headers(request.headers);
   if (removed !== "") for (const name of removed.split("\n")) headers.delete(name);
   setFields(headers, set);
   let timer;
@@ -31,7 +31,7 @@ export async function forward(exchange, request, url, removed, set, timeoutMs) {
   });
   let response;
   try {
-    response = await Promise.race([fetch(outgoing, { redirect: "manual" }), timeout]);
+    response = await Promise.race([fetch(url, { method, headers, body, redirect: "manual" }), timeout]);
   } catch (error) {
     clearTimeout(timer);
     return exchange.failed(String(error?.message ?? error));
@@ -54,9 +54,10 @@ export function respond(status, lines, body) {
   return response;
 }
 
-// An origin's response with fields set; the body streams through.
-export function amend(response, lines) {
+// An origin's response with fields removed and set; the body streams through.
+export function amend(response, removed, lines) {
   const amended = new Response(response.body, response);
+  if (removed !== "") for (const name of removed.split("\n")) amended.headers.delete(name);
   setFields(amended.headers, lines);
   return amended;
 }

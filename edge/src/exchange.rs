@@ -44,13 +44,13 @@ impl OriginExchange {
                 state::finish(&record);
                 response.map_or(JsValue::UNDEFINED, JsValue::from)
             }
-            Conclusion::Amend { fields, after, record } => {
+            Conclusion::Amend { removed, fields, after, record } => {
                 state::finish(&record);
                 let Some(response) = response else { return JsValue::UNDEFINED };
                 for effect in &after {
                     platform.after(effect, response);
                 }
-                js::amend(response, &reply::lines(&fields)).into()
+                js::amend(response, &removed.join("\n"), &reply::lines(&fields)).into()
             }
             Conclusion::Reply { reply, record } => {
                 state::finish(&record);

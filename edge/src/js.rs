@@ -25,7 +25,7 @@ extern "C" {
 
     pub(crate) fn respond(status: u16, lines: &str, body: &JsValue) -> Response;
 
-    pub(crate) fn amend(response: &Response, lines: &str) -> Response;
+    pub(crate) fn amend(response: &Response, removed: &str, lines: &str) -> Response;
 
     pub(crate) fn spend(namespace: &JsValue, object: &str, message: &[u8], timeout_ms: f64) -> Promise;
 

@@ -13,6 +13,7 @@ use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use tidegate_rate_limit::{Ledger, SpendRequest, StoredTat, Write};
+use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::{JsError, JsValue, wasm_bindgen};
 
 use crate::js::{self, Sql, Storage};
@@ -52,7 +53,10 @@ impl LimiterObject {
         }
         let (reply, writes) = ledger.spend(&request, state::now())?;
         for write in &writes {
-            self.write(write)?;
+            self.write(write).inspect_err(|_| {
+                // The memory believes in a row that is not there: start over from the rows that are.
+                *ledger = Ledger::new();
+            })?;
         }
         Ok(reply.encode())
     }
@@ -65,7 +69,8 @@ impl LimiterObject {
         let now = state::now();
         self.ledger.try_borrow_mut()?.prune(now);
         self.alarm_ms.set(None);
-        self.run("DELETE FROM buckets WHERE tat_ms <= ?", number(milliseconds(now)))?;
+        let forgettable = StoredTat::forgettable(now).as_millis();
+        self.run("DELETE FROM buckets WHERE tat_ms <= ?", number(forgettable))?;
         let rows = self.run("SELECT max(tat_ms) FROM buckets", JsValue::UNDEFINED)?;
         match first_number(&rows) {
             Some(last) => self.wake_at(last),
@@ -96,8 +101,8 @@ impl LimiterObject {
     /// Sets the alarm unless one is already due: it cleans up, so it may come late but not never.
     fn wake_at(&self, time_ms: u64) {
         if self.alarm_ms.get().is_none() {
-            // A row written per alarm costs more than a row that lies a minute longer.
-            let due = time_ms.max(milliseconds(state::now()).saturating_add(60_000));
+            // Rows are kept a minute longer than they matter; and an alarm, itself a row written, costs more than they do.
+            let due = time_ms.max(milliseconds(state::now())).saturating_add(61_000);
             let _set_behind_the_output_gate = self.storage.set_alarm(js::float(due));
             self.alarm_ms.set(Some(due));
         }
@@ -124,7 +129,7 @@ impl LimiterObject {
 
 fn first_number(cursor: &js::Cursor) -> Option<u64> {
     let row = cursor.raw().next().ok()?.value();
-    let number = js_sys::Array::try_from(row).ok()?.get(0).as_f64()?;
+    let number = row.dyn_into::<js_sys::Array>().ok()?.get(0).as_f64()?;
     // Milliseconds since the epoch: positive, whole and far below 2^53.
     (number.is_finite() && number >= 0.0).then_some(number as u64)
 }

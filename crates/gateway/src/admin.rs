@@ -49,8 +49,8 @@ fn is_operator<P: Platform>(secret: Option<&str>, head: &impl Head, platform: &P
 
 fn json<B>(text: serde_json::Result<String>) -> Reply<B> {
     let mut fields = Fields::default();
-    fields.push("content-type", "application/json");
-    fields.push("cache-control", "no-store");
+    fields.push("Content-Type", "application/json");
+    fields.push("Cache-Control", "no-store");
     Reply { status: 200, fields, body: ReplyBody::Text(text.unwrap_or_default()) }
 }
 

@@ -119,8 +119,8 @@ fn hit<B>(
     for (name, value) in stored.fields() {
         fields.push(name.to_owned(), value.to_owned());
     }
-    fields.push("age", http_cache::age_field(age));
-    fields.push("cache-status", cache_status.to_string());
+    fields.push("Age", http_cache::age_field(age));
+    fields.push("Cache-Status", cache_status.to_string());
     let (status, with_body, removed) = match http_cache::precondition(stored, request) {
         Precondition::NotModified => (304, false, stored.not_modified_omits().collect()),
         Precondition::Full => (stored.status(), method != "HEAD", Vec::new()),
@@ -136,8 +136,8 @@ impl Fill {
     }
 
     /// The query that the origin gets; `None`: the client's, whole.
-    pub(crate) fn query(&self) -> Option<String> {
-        self.query.clone()
+    pub(crate) fn query(&self) -> Option<&str> {
+        self.query.as_deref()
     }
 
     /// Decides whether the origin's response is stored, and says so in `Cache-Status`.
@@ -180,7 +180,7 @@ impl Fill {
             detail: detail.or(not_stored),
         };
         let mut fields = Fields::default();
-        fields.push("cache-status", status_member.append_to(response.get("cache-status").as_deref()));
+        fields.push("Cache-Status", status_member.append_to(response.get("cache-status").as_deref()));
         let record = CacheRecord { outcome: because.as_str(), not_stored: not_stored.map(Reason::as_str) };
         Filled { fields, after: envelope.ok(), record }
     }

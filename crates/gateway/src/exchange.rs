@@ -81,8 +81,10 @@ pub enum Conclusion<B> {
     Retry(Box<Exchange>),
     /// Pass the origin's response on untouched.
     Pass(Box<Record>),
-    /// Set fields on the origin's response, and leave work behind.
+    /// Remove and set fields of the origin's response, and leave work behind.
     Amend {
+        /// The names of the fields to remove first.
+        removed: Vec<String>,
         /// The fields to set.
         fields: Fields,
         /// What is done after the reply.
@@ -226,13 +228,14 @@ impl Exchange {
             after.push(After::Forget { keys: stale_keys });
         }
         if gateway.settings.server_timing {
-            fields.push("server-timing", server_timing(&record));
+            fields.push("Server-Timing", server_timing(&record));
         }
         let record = Box::new(record);
-        if fields.is_empty() && after.is_empty() {
+        let removed = forward::response_removed(response.get("connection").as_deref(), status);
+        if removed.is_empty() && fields.is_empty() && after.is_empty() {
             return Conclusion::Pass(record);
         }
-        Conclusion::Amend { fields, after, record }
+        Conclusion::Amend { removed, fields, after, record }
     }
 
     /// Step "reply" when no origin answered: 504 when time was up, else 502.
@@ -262,10 +265,10 @@ fn choose<H: Head>(
 
 /// The path that was matched is the path that is forwarded; the query is the client's, or what the cache's key has of it.
 fn target<H>(opening: &Opening<'_, H>, fill: Option<&Fill>) -> String {
-    let query = fill.and_then(Fill::query).map_or_else(|| opening.url.query.map(str::to_owned), Some);
+    let query = fill.and_then(Fill::query).or(opening.url.query);
     match query {
-        Some(query) => format!("{}?{query}", opening.path.as_str()),
-        None => opening.path.as_str().to_owned(),
+        Some(query) if !query.is_empty() => format!("{}?{query}", opening.path.as_str()),
+        _ => opening.path.as_str().to_owned(),
     }
 }
 

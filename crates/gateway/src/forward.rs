@@ -1,5 +1,7 @@
 //! What the origin may see of a request's header, and what it is told.
 
+use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::route::{Auth, TokenAuth};
@@ -48,22 +50,30 @@ pub fn is_reserved(name: &str) -> bool {
         || matches!(name.as_str(), "host" | "content-length" | "authorization" | "cookie" | "cf-connecting-ip")
 }
 
-/// The fields of one route that a client may not set, because the origin believes them.
+/// The fields that a client may not set on a route, because origins believe them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Protected {
-    claims: Vec<String>,
+    /// The headers of all routes' claims: an origin that believes one believes it on every route.
+    claims: Rc<BTreeSet<String>>,
     authorization: bool,
 }
 
 impl Protected {
-    pub(crate) fn of(auth: &Auth) -> Self {
-        match auth {
-            Auth::Anyone => Self::default(),
-            Auth::Token(TokenAuth { forward, keep_authorization, .. }) => Self {
-                claims: forward.iter().map(|(_, header)| header.clone()).collect(),
-                authorization: !keep_authorization,
-            },
-        }
+    pub(crate) fn of(auth: &Auth, claims: &Rc<BTreeSet<String>>) -> Self {
+        let keeps = match auth {
+            Auth::Anyone => true,
+            Auth::Token(TokenAuth { keep_authorization, .. }) => *keep_authorization,
+        };
+        Self { claims: Rc::clone(claims), authorization: !keeps }
+    }
+
+    /// The headers that some route sets from a claim.
+    pub(crate) fn claim_headers<'a>(auths: impl Iterator<Item = &'a Auth>) -> Rc<BTreeSet<String>> {
+        let forwards = auths.filter_map(|auth| match auth {
+            Auth::Anyone => None,
+            Auth::Token(TokenAuth { forward, .. }) => Some(forward.iter().map(|(_, header)| header.clone())),
+        });
+        Rc::new(forwards.flatten().collect())
     }
 
     /// The fields to drop from a request, out of `names` (lower case, separated by line feeds).
@@ -94,7 +104,7 @@ impl Protected {
             || name.starts_with(FORWARDED_PREFIX)
             // Via, CDN-Loop and the trace are read first, then set again as a whole.
             || SET.contains(&name)
-            || self.claims.iter().any(|claim| claim == name)
+            || self.claims.contains(name)
     }
 }
 
@@ -107,6 +117,24 @@ fn is_nominated(name: &str, nominated: &str) -> bool {
     !nominated.is_empty()
         && nominated.split(',').any(|option| option.trim().eq_ignore_ascii_case(name))
         && !CARRY_THE_MESSAGE.contains(&name)
+}
+
+/// The fields of an origin's response that end at this hop (RFC 9110, section 7.6.1), of those that the platform does not
+/// drop by itself: what `connection` names, and with a 407 the challenge to a proxy, which the client is not.
+pub(crate) fn response_removed(connection: Option<&str>, status: u16) -> Vec<String> {
+    let named = connection.unwrap_or_default().split(',').map(|option| option.trim().to_ascii_lowercase());
+    let named = named.filter(|name| !HOP_BY_HOP.contains(&name.as_str()) && is_field_name(name) && name != "close");
+    let challenge = ["proxy-authenticate", "proxy-authentication-info"].map(str::to_owned);
+    // A response without these would say something else to its reader, or be stored by the next cache.
+    const CARRY_THE_MESSAGE: &[&str] =
+        &["cache-control", "content-encoding", "content-length", "content-range", "content-type", "set-cookie", "vary"];
+    let named = named.filter(|name| !CARRY_THE_MESSAGE.contains(&name.as_str()));
+    named.chain(challenge.into_iter().filter(|_| status == 407)).collect()
+}
+
+/// True for a token (RFC 9110, section 5.6.2), which every field name is.
+fn is_field_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 /// Two `Cookie` lines that the platform joined with ", ", joined as RFC 6265, section 5.4, wants it: with "; ".
@@ -128,9 +156,7 @@ pub(crate) fn rejoin_cookies(field: &str) -> Option<String> {
 }
 
 fn starts_a_pair(part: &str) -> bool {
-    part.split_once('=').is_some_and(|(name, _)| {
-        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
-    })
+    part.split_once('=').is_some_and(|(name, _)| is_field_name(name))
 }
 
 /// True when `CDN-Loop` says that this gateway forwarded the request before (RFC 8586, section 2).
@@ -205,7 +231,7 @@ mod tests {
 
     #[track_caller]
     fn check(names: &[&str], nominated: &str, removed: &[&str]) {
-        let protected = Protected { claims: vec!["x-user-id".to_owned()], authorization: false };
+        let protected = Protected { claims: Rc::new(BTreeSet::from(["x-user-id".to_owned()])), authorization: false };
         assert_eq!(protected.removed(&names.join("\n"), nominated, false), removed);
     }
 
@@ -267,8 +293,16 @@ mod tests {
 
     #[test]
     fn a_route_may_keep_the_token_to_itself() {
-        let protected = Protected { claims: Vec::new(), authorization: true };
+        let protected = Protected { claims: Rc::default(), authorization: true };
         assert_eq!(protected.removed("authorization\naccept", "", false), ["authorization"]);
+    }
+
+    #[test]
+    fn what_an_origin_says_to_this_hop_ends_here() {
+        assert_eq!(response_removed(Some("keep-alive, X-Hop, close, b@d"), 200), ["x-hop"]);
+        assert_eq!(response_removed(Some("content-type, cache-control"), 200), Vec::<String>::new());
+        assert_eq!(response_removed(None, 407), ["proxy-authenticate", "proxy-authentication-info"]);
+        assert_eq!(response_removed(None, 200), Vec::<String>::new());
     }
 
     #[test]

@@ -81,8 +81,8 @@ fn rate_limit_fields(limits: &RouteLimits, reply: &SpendReply) -> Fields {
     let named: Vec<_> =
         limits.limits.iter().zip(reply.verdicts()).map(|(limit, verdict)| (limit.name.as_str(), verdict)).collect();
     let mut fields = Fields::default();
-    fields.push("ratelimit-policy", fields::policy_field(&policies));
-    fields.push("ratelimit", fields::limit_field(&named));
+    fields.push("RateLimit-Policy", fields::policy_field(&policies));
+    fields.push("RateLimit", fields::limit_field(&named));
     fields
 }
 

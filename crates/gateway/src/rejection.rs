@@ -119,21 +119,21 @@ impl Rejection {
     pub(crate) fn reply<B>(&self, request_id: &str) -> Reply<B> {
         let status = self.status();
         let mut fields = Fields::default();
-        fields.push("content-type", "application/problem+json");
+        fields.push("Content-Type", "application/problem+json");
         // A reply about one request at one moment is nothing that a cache between here and the client may keep.
-        fields.push("cache-control", "no-store");
-        fields.push("x-request-id", request_id.to_owned());
+        fields.push("Cache-Control", "no-store");
+        fields.push("X-Request-Id", request_id.to_owned());
         match self {
-            Self::MethodNotAllowed { allow } => fields.push("allow", allow.clone()),
+            Self::MethodNotAllowed { allow } => fields.push("Allow", allow.clone()),
             Self::Token { rejection, scopes } if matches!(status, 401 | 403) => {
                 // RFC 9110, section 11.6.1: a 401 carries a challenge; RFC 6750, section 3.1: a 403 may.
-                fields.push("www-authenticate", rejection.challenge("tidegate", scopes));
+                fields.push("WWW-Authenticate", rejection.challenge("tidegate", scopes));
             }
             Self::KeysUnavailable { retry_after } => {
-                fields.push("retry-after", retry_after.as_secs().max(1).to_string());
+                fields.push("Retry-After", retry_after.as_secs().max(1).to_string());
             }
-            Self::Limited { retry_after_seconds, .. } => fields.push("retry-after", retry_after_seconds.to_string()),
-            Self::LimiterUnavailable => fields.push("retry-after", "1"),
+            Self::Limited { retry_after_seconds, .. } => fields.push("Retry-After", retry_after_seconds.to_string()),
+            Self::LimiterUnavailable => fields.push("Retry-After", "1"),
             _ => {}
         }
         let body = serde_json::to_string(&self.problem(status, request_id)).unwrap_or_default();

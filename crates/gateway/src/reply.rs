@@ -12,15 +12,15 @@ impl Fields {
         self.0.push((name.into(), value.into()));
     }
 
-    /// All fields, names in lower case.
+    /// All fields, names as their standards write them.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_ref(), value.as_ref()))
     }
 
-    /// The first line of a field.
+    /// The first line of a field, by its name in any case.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.iter().find(|(candidate, _)| *candidate == name).map(|(_, value)| value)
+        self.iter().find(|(candidate, _)| candidate.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
     /// True when nothing has to be set.
@@ -31,7 +31,7 @@ impl Fields {
 
     /// Removes every line of a field.
     pub(crate) fn remove(&mut self, name: &str) {
-        self.0.retain(|(candidate, _)| candidate != name);
+        self.0.retain(|(candidate, _)| !candidate.eq_ignore_ascii_case(name));
     }
 
     pub(crate) fn extend(&mut self, other: Self) {

@@ -1,6 +1,6 @@
 //! What a configuration becomes: routes with their policies, every reference resolved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -210,7 +210,8 @@ impl Gateway {
         let groups = Groups::of(&parts.routes);
         let Parts { version, settings, steering, pools, routes } = parts;
         let has_caches = routes.iter().any(|route| route.cache.is_some());
-        let routes = routes.into_iter().map(|route| Rc::new(groups.resolve(route))).collect();
+        let claims = Protected::claim_headers(routes.iter().map(|route| &route.auth));
+        let routes = routes.into_iter().map(|route| Rc::new(groups.resolve(route, &claims))).collect();
         Ok(Self { version, settings, steering, pools, routes, matcher, has_caches })
     }
 }
@@ -251,14 +252,14 @@ impl Groups {
         Self { group_of, shards }
     }
 
-    fn resolve(&self, parts: RouteParts) -> Route {
+    fn resolve(&self, parts: RouteParts, claims: &Rc<BTreeSet<String>>) -> Route {
         let RouteParts { name, matches, auth, limits, cache, origin } = parts;
         let group = limits.first().and_then(|limit| self.group_of.get(&limit.name)).cloned();
         let limits = group.map(|group| {
             let shard = self.shards.get(&group).cloned().unwrap_or_default();
             RouteLimits { limits, group, shard }
         });
-        let protected = Protected::of(&auth);
+        let protected = Protected::of(&auth, claims);
         Route { name, matches, auth, limits, cache, origin, protected }
     }
 }

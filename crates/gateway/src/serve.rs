@@ -169,7 +169,7 @@ async fn steps<P: Platform>(
 /// OPTIONS that no route lists (RFC 9110, section 9.3.7): what the path can be asked.
 fn options<B>(allow: &str) -> Reply<B> {
     let mut fields = Fields::default();
-    fields.push("allow", allow.to_owned());
+    fields.push("Allow", allow.to_owned());
     Reply { status: 204, fields, body: ReplyBody::Empty }
 }
 
@@ -184,7 +184,7 @@ impl Draft {
         let request_id = trace::request_id((platform.random(), platform.random()));
         let mut fields = Fields::default();
         if gateway.settings.request_id {
-            fields.push("x-request-id", request_id.clone());
+            fields.push("X-Request-Id", request_id.clone());
         }
         let record = Record {
             time_ms: milliseconds(started),
@@ -225,7 +225,7 @@ impl Draft {
         let mut draft = self;
         draft.record.rejection = Some(rejection.code());
         let reply = rejection.reply(&draft.record.request_id);
-        draft.fields.remove("x-request-id");
+        draft.fields.remove("X-Request-Id");
         draft.reply(gateway, reply, method, now)
     }
 
@@ -242,7 +242,7 @@ impl Draft {
         record.duration_ms = milliseconds(now.saturating_sub(started));
         reply.fields.extend(fields);
         if gateway.settings.server_timing {
-            reply.fields.push("server-timing", server_timing(&record));
+            reply.fields.push("Server-Timing", server_timing(&record));
         }
         if method == "HEAD" && matches!(reply.body, ReplyBody::Text(_)) {
             reply.body = ReplyBody::Empty;
