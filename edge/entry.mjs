@@ -1,6 +1,6 @@
 // The Worker's exports. Everything that decides is in the Wasm; this file starts it and hands requests over.
 import { DurableObject } from "cloudflare:workers";
-import { initSync, start, begin, LimiterObject } from "../build/tidegate.js";
+import { initSync, start, begin, LimiterObject, __wbg_reset_state as resetState } from "../build/tidegate.js";
 import module from "../build/tidegate_bg.wasm";
 import config from "../build/config.bin";
 
@@ -8,15 +8,21 @@ initSync({ module });
 start(new Uint8Array(config));
 
 export default {
-  // Returns a response where memory suffices to refuse, and the runtime's own promise otherwise.
-  fetch(request, env, ctx) {
+  async fetch(request, env, ctx) {
     try {
-      return begin(request, env, ctx);
+      return await begin(request, env, ctx);
     } catch (error) {
+      if (error instanceof WebAssembly.RuntimeError) startOver();
       return crashed(error);
     }
   },
 };
+
+// After a trap the memory may be half written or locked: the next request gets a fresh one.
+function startOver() {
+  resetState();
+  start(new Uint8Array(config));
+}
 
 // One object holds the limits of one group and shard: see src/limiter_do.rs.
 export class Limiter extends DurableObject {
@@ -27,15 +33,25 @@ export class Limiter extends DurableObject {
 
   // Synchronous from the start of the event to its reply: nothing else can run in between.
   spend(message) {
-    return this.limiter.spend(message);
+    return this.ask((limiter) => limiter.spend(message));
   }
 
   alarm() {
-    this.limiter.alarm();
+    this.ask((limiter) => limiter.alarm());
+  }
+
+  // What fails starts over from the rows in the storage, which are never behind what was granted.
+  ask(question) {
+    try {
+      return question(this.limiter);
+    } catch (error) {
+      this.limiter = new LimiterObject(this.ctx.storage);
+      throw error;
+    }
   }
 }
 
-// A trap in the Wasm is a bug: the request gets a plain answer and the log the reason, nothing hangs.
+// A trap in the Wasm is a bug: the request gets a plain answer, and the log the reason.
 function crashed(error) {
   console.error(JSON.stringify({ error: "crashed", reason: String(error?.message ?? error) }));
   const problem = {

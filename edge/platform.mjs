@@ -20,10 +20,6 @@ export function location(request) {
 // The timeout races the fetch instead of aborting it: a signal costs a sixth of a small request, a timer a thirtieth.
 // What loses the race ends with the request, when the runtime cancels what is still open.
 export async function forward(exchange, request, url, removed, set, timeoutMs) {
-  const { method, body } = request;
-  const headers = new Headers(request.headers);
-  if (removed !== "") for (const name of removed.split("\n")) headers.delete(name);
-  setFields(headers, set);
   let timer;
   // The time until the response header: a body may stream for hours.
   const timeout = new Promise((resolve) => {
@@ -31,6 +27,10 @@ export async function forward(exchange, request, url, removed, set, timeoutMs) {
   });
   let response;
   try {
+    const { method, body } = request;
+    const headers = new Headers(request.headers);
+    removeFields(headers, removed);
+    setFields(headers, set);
     response = await Promise.race([fetch(url, { method, headers, body, redirect: "manual" }), timeout]);
   } catch (error) {
     clearTimeout(timer);
@@ -41,23 +41,30 @@ export async function forward(exchange, request, url, removed, set, timeoutMs) {
   return exchange.answered(response);
 }
 
+function removeFields(headers, names) {
+  if (names !== "") for (const name of names.split("\n")) headers.delete(name);
+}
+
 // Lines: a name, its value, the next name, and so on.
 function setFields(headers, lines) {
+  if (lines === "") return;
   const fields = lines.split("\n");
   for (let i = 0; i + 1 < fields.length; i += 2) headers.set(fields[i], fields[i + 1]);
 }
 
-// A response made by the gateway. `body` is a string, a stream or null.
+// A response made by the gateway. `body` is a string or null.
 export function respond(status, lines, body) {
   const response = new Response(body, { status });
-  if (lines !== "") setFields(response.headers, lines);
+  setFields(response.headers, lines);
   return response;
 }
 
 // An origin's response with fields removed and set; the body streams through.
 export function amend(response, removed, lines) {
+  // A status that no Response can be made with goes on untouched.
+  if (response.status < 200 || response.status > 599) return response;
   const amended = new Response(response.body, response);
-  if (removed !== "") for (const name of removed.split("\n")) amended.headers.delete(name);
+  removeFields(amended.headers, removed);
   setFields(amended.headers, lines);
   return amended;
 }
@@ -68,15 +75,16 @@ export function discard(response) {
 }
 
 // Asks a Durable Object; rejects when it doesn't answer in time.
-export function spend(namespace, object, message, timeoutMs) {
-  return withTimeout(namespace.get(namespace.idFromName(object)).spend(message), timeoutMs);
-}
-
-function withTimeout(promise, timeoutMs) {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs);
-    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+export async function spend(namespace, object, message, timeoutMs) {
+  let timer;
+  const timeout = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`the limiter did not answer in ${timeoutMs} ms`)), timeoutMs);
   });
+  try {
+    return await Promise.race([namespace.get(namespace.idFromName(object)).spend(message), timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 // Fetches a JWK Set. Redirects are not followed: keys come from where the operator said.
@@ -151,7 +159,7 @@ export function respondStored(stored, status, withBody, removed, lines) {
   const response = new Response(withBody ? stored.body : null, { status, headers: stored.headers });
   const headers = response.headers;
   for (const name of [METADATA, "cache-control", "cf-cache-status", "expires"]) headers.delete(name);
-  if (removed !== "") for (const name of removed.split("\n")) headers.delete(name);
+  removeFields(headers, removed);
   setFields(headers, lines);
   return response;
 }
@@ -164,7 +172,7 @@ export function copy(response) {
 // Keeps a copy of a response under a key, as a 200 that only `stored` can read.
 export async function store(cacheName, key, copy, metadata, removed, keepSeconds) {
   const headers = new Headers(copy.headers);
-  if (removed !== "") for (const name of removed.split("\n")) headers.delete(name);
+  removeFields(headers, removed);
   headers.set(METADATA, metadata);
   headers.set("cache-control", `public, max-age=${keepSeconds}`);
   const cache = await cacheNamed(cacheName);
