@@ -2,7 +2,6 @@ use crate::status::Forward;
 
 /// Why a cache was not asked, not used or not filled: for the decision record and for `detail` in Cache-Status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
 pub enum Reason {
     /// The method is neither GET nor HEAD; or the response answers a HEAD, which leaves nothing to store.
     Method,

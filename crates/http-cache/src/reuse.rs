@@ -97,7 +97,8 @@ impl Answer {
 }
 
 /// May this stored response answer this request at the time `now` (since the Unix epoch)? RFC 9111, section 4, for a
-/// response found under the request's own key; [`lookup`] has let the request pass.
+/// response found under the request's own key; [`lookup`] has let the request pass. The request is seen as
+/// [`Exchange::request`](crate::Exchange::request) sees it.
 pub fn answer(stored: &Stored, method: &str, request: &dyn Fields, now: Duration) -> Answer {
     // "The request method associated with the stored response allows it to be used for the presented request": that of a
     // GET answers a HEAD too, without its content (RFC 9110, section 9.3.2).

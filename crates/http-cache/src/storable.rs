@@ -16,7 +16,7 @@ pub enum Sharing {
     /// (RFC 9111, section 3.5).
     Everyone,
     /// The callers of one partition: the gateway validated the credential, and the key carries the partition that the
-    /// operator wrote. That is the explicit permission that section 3.5 asks for; `private` and `no-store` still forbid.
+    /// operator wrote, or the caller's own. That is the explicit permission that section 3.5 asks for; `private` and `no-store` still forbid.
     Partition,
 }
 
@@ -25,7 +25,8 @@ pub enum Sharing {
 pub struct Exchange<'a> {
     /// The request's method, as received: methods are case-sensitive.
     pub method: &'a str,
-    /// The request's header section, as the client sent it.
+    /// The client's header section, with the fields that the gateway sets or removes on the way to the origin applied:
+    /// `Vary` names what the origin saw, and a claim that is forwarded as a header is what it tells callers apart by.
     pub request: &'a dyn Fields,
     /// The response's status code.
     pub status: u16,

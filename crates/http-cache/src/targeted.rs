@@ -189,6 +189,7 @@ mod tests {
         check("no-cache=\"A, b\"", ResponseControl { no_cache: extent(&["a", "b"]), ..none() });
         check("private=x-user", ResponseControl { private: extent(&["x-user"]), ..none() });
         check("private=(x-user)", ResponseControl { private: Extent::Response, ..none() });
+        check("public=?0", none());
         check("private=?0", ResponseControl { private: Extent::Response, ..none() });
         check("private=\"a\", private", ResponseControl { private: Extent::Response, ..none() });
         // A lifetime that is not a non-negative integer is stale.
