@@ -53,8 +53,8 @@ pub(crate) fn directives(field: &str) -> Result<Vec<Directive>, Malformed> {
     Ok(found)
 }
 
-/// Splits at the commas outside quoted strings. A quote opens a string only as the first character of an argument: a stray
-/// one must not swallow the directives after it.
+/// Splits at the commas outside quoted strings. A quote opens a string only as the first character of an argument: a
+/// stray one must not swallow the directives after it.
 fn split(field: &str) -> Result<Vec<String>, Malformed> {
     let mut found = Vec::new();
     let mut member = String::new();
@@ -170,9 +170,9 @@ impl ResponseControl {
     }
 }
 
-/// RFC 9111, section 4.2.1: "when there is more than one value present for a given directive, either the first occurrence
-/// should be used or the response should be considered stale", and "caches are encouraged to consider responses that have
-/// invalid freshness information to be stale".
+/// RFC 9111, section 4.2.1: "when there is more than one value present for a given directive, either the first
+/// occurrence should be used or the response should be considered stale", and "caches are encouraged to consider
+/// responses that have invalid freshness information to be stale".
 fn lifetime(slot: &mut Option<Duration>, argument: &Argument) {
     slot.get_or_insert(seconds(argument).unwrap_or(Duration::ZERO));
 }

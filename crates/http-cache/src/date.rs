@@ -22,9 +22,10 @@ const DAY_NAMES: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "fri
 
 /// Reads an HTTP-date in any of its three forms (RFC 9110, section 5.6.7) as the time since the Unix epoch.
 ///
-/// "A cache recipient SHOULD match the field value case-insensitively" and "consider a date with a zone abbreviation other
-/// than GMT to be invalid" (RFC 9111, section 4.2); the `httpdate` crate does not do the first. The name of the day has to
-/// be one, but need not be the right one. `None` for anything else, two dates and dates before 1970 included.
+/// "A cache recipient SHOULD match the field value case-insensitively" and "consider a date with a zone abbreviation
+/// other than GMT to be invalid" (RFC 9111, section 4.2); the `httpdate` crate does not do the first. The name of the
+/// day has to be one, but need not be the right one. `None` for anything else, two dates and dates before 1970
+/// included.
 pub(crate) fn parse(value: &str, now: Duration) -> Option<Duration> {
     let value = value.trim().to_ascii_lowercase();
     let Some((day_name, rest)) = value.split_once(", ") else { return asctime(&value) };
@@ -50,8 +51,8 @@ fn asctime(value: &str) -> Option<Duration> {
     since_epoch(digits(year, 4)?, month, day, time)
 }
 
-/// The obsolete form of RFC 850. "Recipients MUST interpret a timestamp that appears to be more than 50 years in the future
-/// as representing the most recent year in the past that had the same last two digits."
+/// The obsolete form of RFC 850. "Recipients MUST interpret a timestamp that appears to be more than 50 years in the
+/// future as representing the most recent year in the past that had the same last two digits."
 fn two_digit_year(last_digits: u64, month: &str, day: u64, time: &str, now: Duration) -> Option<Duration> {
     let this_year = now.as_secs().checked_div(YEAR.as_secs())?.checked_add(1970)?;
     let year = this_year.checked_sub(this_year % 100)?.checked_add(last_digits)?;
@@ -202,7 +203,9 @@ mod tests {
         }
 
         #[test]
-        fn agrees_with_an_independent_parser(text in "[A-Z][a-z]{2}, [0-3][0-9] (Jan|Feb|Mar|Sep|Dec) [0-9]{4} [0-2][0-9]:[0-6][0-9]:[0-5][0-9] GMT") {
+        fn agrees_with_an_independent_parser(
+            text in "[A-Z][a-z]{2}, [0-3][0-9] (Jan|Feb|Mar|Sep|Dec) [0-9]{4} [0-2][0-9]:[0-6][0-9]:[0-5][0-9] GMT",
+        ) {
             if let Ok(time) = httpdate::parse_http_date(&text) {
                 prop_assert_eq!(parse(&text, NOW), time.duration_since(UNIX_EPOCH).ok());
             }

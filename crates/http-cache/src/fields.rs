@@ -1,10 +1,10 @@
 /// The header section of a request or of a response, read one field at a time.
 ///
-/// Reading a header of the platform crosses the Wasm boundary, so this crate asks for a field when a rule needs it and for
-/// no other.
+/// Reading a header of the platform crosses the Wasm boundary, so this crate asks for a field when a rule needs it and
+/// for no other.
 pub trait Fields {
-    /// The value of the field `name` (always asked for in lower case): its lines in the order received, joined by `", "`
-    /// (RFC 9110, section 5.3). `None` when there is no such line.
+    /// The value of the field `name` (always asked for in lower case): its lines in the order received, joined by `",
+    /// "` (RFC 9110, section 5.3). `None` when there is no such line.
     fn get(&self, name: &str) -> Option<String>;
 }
 
@@ -22,8 +22,8 @@ pub const ENVELOPE_FIELD: &str = "tidegate-stored";
 
 /// Fields that end at this hop, or that belong to the gateway. They are never stored.
 ///
-/// RFC 9111, section 3.1: the Connection field and what RFC 9110, section 7.6.1 lists with it; fields specific to the proxy
-/// used; trailers are discarded, and with them their announcement. `Age` is replaced on every reuse (section 4).
+/// RFC 9111, section 3.1: the Connection field and what RFC 9110, section 7.6.1 lists with it; fields specific to the
+/// proxy used; trailers are discarded, and with them their announcement. `Age` is replaced on every reuse (section 4).
 /// An origin that sends the envelope's own name would otherwise write the cache's metadata.
 pub(crate) const NEVER_STORED: [&str; 12] = [
     "age",
@@ -57,7 +57,8 @@ pub(crate) const ENVELOPED: [&str; 11] = [
 
 /// Fields without which a stored response would say something else. `Connection`, `private="..."` and `no-cache="..."`
 /// may not take them away: a reply without `Vary` or `Cache-Control` would poison the next cache, one without
-/// `Content-Encoding` its reader. "Cache-Control is never appropriate as a connection option" (RFC 9110, section 7.6.1).
+/// `Content-Encoding` its reader. "Cache-Control is never appropriate as a connection option" (RFC 9110, section
+/// 7.6.1).
 pub(crate) const INDISPENSABLE: [&str; 9] = [
     "cache-control",
     "cdn-cache-control",
@@ -70,7 +71,8 @@ pub(crate) const INDISPENSABLE: [&str; 9] = [
     "vary",
 ];
 
-/// Yields the members of a comma-separated list without quoted strings, empty ones left out (RFC 9110, section 5.6.1.2).
+/// Yields the members of a comma-separated list without quoted strings, empty ones left out (RFC 9110, section
+/// 5.6.1.2).
 pub(crate) fn members(value: &str) -> impl Iterator<Item = &str> {
     value.split(',').map(trim).filter(|member| !member.is_empty())
 }

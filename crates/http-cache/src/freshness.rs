@@ -19,14 +19,14 @@ impl Rules {
     /// Rules without a lifetime: what the origin does not declare fresh is not stored.
     pub const ORIGIN_DECIDES: Self = Self { ttl: None, override_origin: false };
 
-    /// Rules with a lifetime for responses on which the origin is silent: those without `s-maxage`, `max-age` and `Expires`
-    /// whose status is 200, 203, 204, 300, 301, 308, 404 or 410, or that say `public` and are not a 5xx. The other statuses
-    /// that RFC 9110, section 15.1 calls heuristically cacheable are left to the origin: 206 is never stored, 405 and 414
-    /// tell of the request rather than of the resource, and a 501 is an error.
+    /// Rules with a lifetime for responses on which the origin is silent: those without `s-maxage`, `max-age` and
+    /// `Expires` whose status is 200, 203, 204, 300, 301, 308, 404 or 410, or that say `public` and are not a 5xx. The
+    /// other statuses that RFC 9110, section 15.1 calls heuristically cacheable are left to the origin: 206 is never
+    /// stored, 405 and 414 tell of the request rather than of the resource, and a 501 is an error.
     ///
-    /// With `override_origin` the `ttl` also replaces a lifetime that the origin states for such a response. It replaces a
-    /// number and nothing else: what the origin forbids (`no-store`, `private`, `no-cache`), cookies and authorized
-    /// requests are treated as without it.
+    /// With `override_origin` the `ttl` also replaces a lifetime that the origin states for such a response. It
+    /// replaces a number and nothing else: what the origin forbids (`no-store`, `private`, `no-cache`), cookies and
+    /// authorized requests are treated as without it.
     ///
     /// A `ttl` counts from the arrival of the response, whatever its age was then.
     ///
@@ -45,9 +45,9 @@ impl Rules {
 
     /// The lifetime that these rules give to such a response.
     fn ttl_for(&self, status: u16, public: bool) -> Option<Duration> {
-        // RFC 9111, section 4.2.2: heuristics "can only be used on responses without explicit freshness whose status codes
-        // are defined as heuristically cacheable" or "that have been marked as explicitly cacheable (e.g., with a public
-        // response directive)". Never a 5xx: one failure would last for the whole lifetime.
+        // RFC 9111, section 4.2.2: heuristics "can only be used on responses without explicit freshness whose status
+        // codes are defined as heuristically cacheable" or "that have been marked as explicitly cacheable (e.g., with a
+        // public response directive)". Never a 5xx: one failure would last for the whole lifetime.
         let by_status = matches!(status, 200 | 203 | 204 | 300 | 301 | 308 | 404 | 410);
         self.ttl.filter(|_| by_status || (public && status < 500))
     }
@@ -123,8 +123,8 @@ fn explicit_lifetime(exchange: &Exchange<'_>, policy: &Policy) -> Option<Duratio
 
 /// `corrected_initial_age` of RFC 9111, section 4.2.3.
 fn initial_age(exchange: &Exchange<'_>) -> Duration {
-    // "A cache MUST interpret this value relative to the time the request was initiated, not the time that the response was
-    // received."
+    // "A cache MUST interpret this value relative to the time the request was initiated, not the time that the response
+    // was received."
     let response_delay = exchange.response_time.saturating_sub(exchange.request_time);
     let corrected_age_value = age_value(exchange).saturating_add(response_delay);
     // "The corrected_age_value MAY be used as the corrected_initial_age. In circumstances where very old cache

@@ -3,9 +3,9 @@ const SAFE: [&str; 8] = ["GET", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "REPORT"
 
 /// Does this reply make what is stored for the request's own URI untrue?
 ///
-/// "A cache MUST invalidate the target URI when it receives a non-error status code in response to an unsafe request method
-/// (including methods whose safety is unknown)"; a non-error response "is one with a 2xx (Successful) or 3xx (Redirection)
-/// status code" (RFC 9111, section 4.4).
+/// "A cache MUST invalidate the target URI when it receives a non-error status code in response to an unsafe request
+/// method (including methods whose safety is unknown)"; a non-error response "is one with a 2xx (Successful) or 3xx
+/// (Redirection) status code" (RFC 9111, section 4.4).
 pub fn invalidates(method: &str, status: u16) -> bool {
     !SAFE.contains(&method) && (200..400).contains(&status)
 }

@@ -3,8 +3,8 @@ use std::fmt::Write as _;
 /// The longest key, in bytes. Stores accept more, yet a key longer than this is somebody filling the cache.
 const MAX_KEY: usize = 4096;
 
-/// What tells two stored responses apart. The order of the names in a list has no meaning, the order of several values of
-/// one name has. `None` is a source without a value, which is not the same as an empty one.
+/// What tells two stored responses apart. The order of the names in a list has no meaning, the order of several values
+/// of one name has. `None` is a source without a value, which is not the same as an empty one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct KeyParts<'a> {
     /// The name of the `[[cache]]`.
@@ -25,9 +25,9 @@ pub struct KeyParts<'a> {
 
 /// The key as a URL, which is what a Cache API takes for one.
 ///
-/// Different parts never give the same key: whatever is not a letter, a digit or one of `-_.~` is percent-encoded, so no
-/// value can imitate a separator or another label. Every path segment begins with a label, so there is no dot segment for
-/// a URL parser to resolve. The method is not part of the key: only responses to GET are stored.
+/// Different parts never give the same key: whatever is not a letter, a digit or one of `-_.~` is percent-encoded, so
+/// no value can imitate a separator or another label. Every path segment begins with a label, so there is no dot
+/// segment for a URL parser to resolve. The method is not part of the key: only responses to GET are stored.
 ///
 /// `None` when the key would exceed 4 KiB ([`Reason::KeyTooLong`](crate::Reason::KeyTooLong)).
 pub fn key(parts: &KeyParts<'_>) -> Option<String> {

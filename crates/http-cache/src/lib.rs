@@ -2,7 +2,8 @@
 //!
 //! A shared cache by RFC 9111, as decisions only: no body, no clock, no store. The life of a cached GET in six calls:
 //!
-//! 1. [`lookup`]: does this request concern a cache at all? If not, it is forwarded untouched and its response is not stored.
+//! 1. [`lookup`]: does this request concern a cache at all? If not, it is forwarded untouched and its response is not
+//!    stored.
 //! 2. [`key`]: where would a stored response be?
 //! 3. [`answer`]: may the [`Stored`] response found there be used, and how old is it? When nothing usable is there and
 //!    [`only_if_cached`] holds, the reply is 504; otherwise the request goes to the origin without its
@@ -14,16 +15,15 @@
 //!
 //! [`CacheStatus`] and [`age_field`] then say so to the client. Every refusal carries a [`Reason`].
 //!
-//! The store is a plain one. [`Stored`] is the envelope that travels beside the response in [`ENVELOPE_FIELD`]; the fields
-//! by which a store might form an opinion of its own ([`Stored::withheld`]) are taken off the response and live in the
-//! envelope, from where [`Stored::fields`] puts them back on a reply.
+//! The store is a plain one. [`Stored`] is the envelope that travels beside the response in [`ENVELOPE_FIELD`]; the
+//! fields by which a store might form an opinion of its own ([`Stored::withheld`]) are taken off the response and live
+//! in the envelope, from where [`Stored::fields`] puts them back on a reply.
 //!
-//! Why not the crate `http-cache-semantics` (weighed at 3.0.0)? It compares directive names by case, so `No-Store` is
-//! stored, and splits `Cache-Control` at every comma, quoted or not; both are leaks here. It knows no targeted fields, no
-//! field lists of `private` and `no-cache`, no lifetime that an operator configured, and says "no" without a reason. It
-//! owns copies of both header sections, which for us would mean carrying every header of every request across the Wasm
-//! boundary, and it brings `http` and `time` along. What it does well, the RFC's sentence above the line that obeys it,
-//! is taken over.
+//! Why not the crate `http-cache-semantics` (weighed at 3.0.0)? It compares directive names by case, so that `No-Store`
+//! is stored, and splits `Cache-Control` at every comma, quoted or not. It knows no targeted fields, no field lists of
+//! `private` and `no-cache`, no lifetime that an operator configured, and says "no" without a reason. It owns copies of
+//! both header sections, which for us would mean carrying every header of every request across the Wasm boundary, and
+//! it brings `http` and `time` along. What it does well, the RFC's sentence above the line that obeys it, is taken over.
 
 mod fields;
 

@@ -4,8 +4,9 @@ use crate::stored::Stored;
 
 /// Request fields to take off before a request is forwarded to fill the cache.
 ///
-/// A 304, a 206 or a 412 made for one client is of no use to the next. What comes back is then compared with the client's own
-/// preconditions by [`precondition`]. A request that [`lookup`](crate::lookup) lets bypass the cache keeps all its fields.
+/// A 304, a 206 or a 412 made for one client is of no use to the next. What comes back is then compared with the
+/// client's own preconditions by [`precondition`]. A request that [`lookup`](crate::lookup) lets bypass the cache keeps
+/// all its fields.
 pub fn forwarded_conditionals() -> &'static [&'static str] {
     &["if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range"]
 }
@@ -19,14 +20,15 @@ pub enum Precondition {
     NotModified,
 }
 
-/// Evaluates the preconditions of a GET or HEAD that a stored response may answer, in the order of RFC 9110, section 13.2.2.
+/// Evaluates the preconditions of a GET or HEAD that a stored response may answer, in the order of RFC 9110, section
+/// 13.2.2.
 pub fn precondition(stored: &Stored, request: &dyn Fields) -> Precondition {
     // RFC 9111, section 4.3.2: conditions concern "a stored 200 (OK) or 206 (Partial Content) response".
     if stored.status() != 200 {
         return Precondition::Full;
     }
-    // "A recipient MUST ignore If-Modified-Since if the request contains an If-None-Match header field" (RFC 9110, section
-    // 13.1.3), even one that cannot be read.
+    // "A recipient MUST ignore If-Modified-Since if the request contains an If-None-Match header field" (RFC 9110,
+    // section 13.1.3), even one that cannot be read.
     let holds = match request.get("if-none-match") {
         Some(tags) => none_match_fails(stored, &tags),
         None => request.get("if-modified-since").is_some_and(|since| !modified_since(stored, &since)),
@@ -34,8 +36,8 @@ pub fn precondition(stored: &Stored, request: &dyn Fields) -> Precondition {
     if holds { Precondition::NotModified } else { Precondition::Full }
 }
 
-/// RFC 9110, section 13.1.2: "if the field value is *, the condition is false if [there is] a current representation"; "if
-/// the field value is a list of entity tags, the condition is false if one of the listed tags matches".
+/// RFC 9110, section 13.1.2: "if the field value is *, the condition is false if [there is] a current representation";
+/// "if the field value is a list of entity tags, the condition is false if one of the listed tags matches".
 fn none_match_fails(stored: &Stored, listed: &str) -> bool {
     if listed.trim() == "*" {
         return true;
@@ -49,8 +51,9 @@ fn none_match_fails(stored: &Stored, listed: &str) -> bool {
 }
 
 /// RFC 9110, section 13.1.3: "if the selected representation's last modification date is earlier or equal to the date
-/// provided in the field value, the condition is false". "A recipient MUST ignore the If-Modified-Since header field if the
-/// received field value is not a valid HTTP-date, the field value has more than one member": then it counts as modified.
+/// provided in the field value, the condition is false". "A recipient MUST ignore the If-Modified-Since header field if
+/// the received field value is not a valid HTTP-date, the field value has more than one member": then it counts as
+/// modified.
 fn modified_since(stored: &Stored, since: &str) -> bool {
     let received = stored.response_time;
     let read = |value: &str| date::parse(value, received);
@@ -58,17 +61,18 @@ fn modified_since(stored: &Stored, since: &str) -> bool {
         // One that cannot be read is no modification date, and not a missing one either.
         (Some(last_modified), _) => read(last_modified),
         // "If [...] the Last-Modified header field is not present in a stored response, a cache SHOULD use the stored
-        // response's Date field value (or, if no Date field is present, the time that the stored response was received)"
-        // (RFC 9111, section 4.3.2).
+        // response's Date field value (or, if no Date field is present, the time that the stored response was
+        // received)" (RFC 9111, section 4.3.2).
         (None, Some(date)) => read(date),
         (None, None) => Some(received),
     };
     !matches!((modified, read(since)), (Some(modified), Some(since)) if modified <= since)
 }
 
-/// Lists the opaque tags of entity tags (RFC 9110, section 8.8.3). "A recipient MUST use the weak comparison function when
-/// comparing entity tags for If-None-Match": opaque tags "match character-by-character, regardless of either or both being
-/// tagged as weak", so the mark is dropped. Members that are no entity tags are skipped. A backslash escapes nothing here.
+/// Lists the opaque tags of entity tags (RFC 9110, section 8.8.3). "A recipient MUST use the weak comparison function
+/// when comparing entity tags for If-None-Match": opaque tags "match character-by-character, regardless of either or
+/// both being tagged as weak", so the mark is dropped. Members that are no entity tags are skipped. A backslash escapes
+/// nothing here.
 fn opaque_tags(value: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut rest = value;
@@ -214,7 +218,9 @@ mod tests {
         }
 
         #[test]
-        fn what_a_client_sends_back_matches(opaque in "[!#-~]{0,12}", weak: bool, others in "(\"[a-z,]{0,4}\", ){0,3}") {
+        fn what_a_client_sends_back_matches(
+            opaque in "[!#-~]{0,12}", weak: bool, others in "(\"[a-z,]{0,4}\", ){0,3}",
+        ) {
             let tag = format!("{}\"{opaque}\"", if weak { "W/" } else { "" });
             let stored = fresh_for_a_minute(&[("etag", &tag)]);
             let request = Lines::new(&[("If-None-Match", &format!("{others}{tag}"))]);

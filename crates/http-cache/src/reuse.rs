@@ -20,8 +20,8 @@ pub fn lookup(method: &str, request: &dyn Fields) -> Lookup {
     if !matches!(method, "GET" | "HEAD") {
         return Lookup::Bypass(Reason::Method);
     }
-    // A part of a stored response is not served (yet), and for a part the whole is not fetched. With any other method than
-    // GET, Range is ignored (RFC 9110, section 14.2).
+    // A part of a stored response is not served (yet), and for a part the whole is not fetched. With any other method
+    // than GET, Range is ignored (RFC 9110, section 14.2).
     if method == "GET" && request.get("range").is_some() {
         return Lookup::Bypass(Reason::Range);
     }
@@ -30,8 +30,8 @@ pub fn lookup(method: &str, request: &dyn Fields) -> Lookup {
     if request.get("if-match").is_some() || request.get("if-unmodified-since").is_some() {
         return Lookup::Bypass(Reason::Precondition);
     }
-    // Content of a GET has no meaning (RFC 9110, section 9.3.1), but some origins give it one. It is not in the key: who
-    // sends it would choose what everybody else receives.
+    // Content of a GET has no meaning (RFC 9110, section 9.3.1), but some origins give it one. It is not in the key:
+    // who sends it would choose what everybody else receives.
     if request.get("transfer-encoding").is_some()
         || request.get("content-length").is_some_and(|length| trim(&length) != "0")
     {
@@ -49,8 +49,8 @@ pub fn lookup(method: &str, request: &dyn Fields) -> Lookup {
     }
 }
 
-/// Is the client content with a stored response only? Then a request that would otherwise be forwarded, for whatever reason,
-/// is answered with 504 (RFC 9111, section 5.2.1.7).
+/// Is the client content with a stored response only? Then a request that would otherwise be forwarded, for whatever
+/// reason, is answered with 504 (RFC 9111, section 5.2.1.7).
 pub fn only_if_cached(request: &dyn Fields) -> bool {
     let field = request.get("cache-control");
     field.and_then(|field| RequestControl::of(&field).ok()).is_some_and(|control| control.only_if_cached)
@@ -100,8 +100,8 @@ impl Answer {
 /// response found under the request's own key; [`lookup`] has let the request pass. The request is seen as
 /// [`Exchange::request`](crate::Exchange::request) sees it.
 pub fn answer(stored: &Stored, method: &str, request: &dyn Fields, now: Duration) -> Answer {
-    // "The request method associated with the stored response allows it to be used for the presented request": that of a
-    // GET answers a HEAD too, without its content (RFC 9110, section 9.3.2).
+    // "The request method associated with the stored response allows it to be used for the presented request": that of
+    // a GET answers a HEAD too, without its content (RFC 9110, section 9.3.2).
     if !matches!(method, "GET" | "HEAD") {
         return Answer::Bypass(Reason::Method);
     }
@@ -138,9 +138,9 @@ fn unwanted(control: &RequestControl, age: Duration, ttl: Duration) -> Option<Re
     None
 }
 
-/// "A cache MUST NOT generate a stale response unless [...] doing so is explicitly permitted by the client or origin server
-/// (e.g., by the max-stale request directive", nor "if it is prohibited by an explicit in-protocol directive" (RFC 9111,
-/// section 4.2.4).
+/// "A cache MUST NOT generate a stale response unless [...] doing so is explicitly permitted by the client or origin
+/// server (e.g., by the max-stale request directive", nor "if it is prohibited by an explicit in-protocol directive"
+/// (RFC 9111, section 4.2.4).
 fn accepts_stale(control: &RequestControl, stored: &Stored, age: Duration) -> bool {
     let accepted = match control.max_stale {
         None => false,

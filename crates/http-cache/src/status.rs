@@ -40,7 +40,8 @@ impl Forward {
 
 /// One member of a Cache-Status field (RFC 9211): what this cache did with the request.
 ///
-/// Not for replies that the gateway generates on its own, unless they rest on a stored response, as a 304 does (section 2).
+/// Not for replies that the gateway generates on its own, unless they rest on a stored response, as a 304 does (section
+/// 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CacheStatus {
     /// Answered from the cache; still fresh for `ttl`.
@@ -195,7 +196,8 @@ mod tests {
                 CacheStatus::StaleHit { overdue: Duration::from_secs(seconds) },
                 CacheStatus::Forwarded { because: reason.forward(), status, stored, detail },
             ] {
-                prop_assert_eq!(sfv::Parser::new(&value.append_to(Some("a; b"))).parse_list::<sfv::List>().unwrap().len(), 2);
+                let field = value.append_to(Some("a; b"));
+                prop_assert_eq!(sfv::Parser::new(&field).parse_list::<sfv::List>().unwrap().len(), 2);
             }
         }
     }

@@ -12,11 +12,12 @@ use std::time::Duration;
 /// Who shares the stored response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sharing {
-    /// Every caller that asks for the key. A response to a request with `Authorization` then needs the origin's permission
-    /// (RFC 9111, section 3.5).
+    /// Every caller that asks for the key. A response to a request with `Authorization` then needs the origin's
+    /// permission (RFC 9111, section 3.5).
     Everyone,
     /// The callers of one partition: the gateway validated the credential, and the key carries the partition that the
-    /// operator wrote, or the caller's own. That is the explicit permission that section 3.5 asks for; `private` and `no-store` still forbid.
+    /// operator wrote, or the caller's own. That is the explicit permission that section 3.5 asks for; `private` and
+    /// `no-store` still forbid.
     Partition,
 }
 
@@ -42,7 +43,8 @@ pub struct Exchange<'a> {
     pub response_time: Duration,
 }
 
-/// May this response be stored in a shared cache, and how long is it fresh? The rules of RFC 9111, section 3, one by one.
+/// May this response be stored in a shared cache, and how long is it fresh? The rules of RFC 9111, section 3, one by
+/// one.
 ///
 /// # Errors
 ///
@@ -53,8 +55,8 @@ pub fn storable(exchange: &Exchange<'_>) -> Result<Stored, Reason> {
     if method != "GET" {
         return Err(Reason::Method);
     }
-    // What may not be looked up may not be stored either: the response to such a request is not everybody's. A `no-store`
-    // in the request is among them (section 5.2.1.5).
+    // What may not be looked up may not be stored either: the response to such a request is not everybody's. A
+    // `no-store` in the request is among them (section 5.2.1.5).
     if let Lookup::Bypass(reason) = lookup(method, request) {
         return Err(reason);
     }
@@ -105,7 +107,8 @@ fn permitted(exchange: &Exchange<'_>, control: &ResponseControl) -> Result<(), R
     if control.private == Extent::Response {
         return Err(Reason::Private);
     }
-    // "The response MUST NOT be used to satisfy any other request without forwarding it for validation" (section 5.2.2.4).
+    // "The response MUST NOT be used to satisfy any other request without forwarding it for validation" (section
+    // 5.2.2.4).
     if control.no_cache == Extent::Response {
         return Err(Reason::NoCache);
     }

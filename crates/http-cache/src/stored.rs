@@ -6,18 +6,20 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// The longest encoded envelope, in bytes. Header sections of 16 KiB and more are refused by many an HTTP implementation.
+/// The longest encoded envelope, in bytes. Header sections of 16 KiB and more are refused by many an HTTP
+/// implementation.
 pub const MAX_ENVELOPE: usize = 16 * 1024;
 
-/// The first byte of an encoded envelope. It changes whenever the meaning of the bytes after it does; an envelope of another
-/// version is a miss.
+/// The first byte of an encoded envelope. It changes whenever the meaning of the bytes after it does; an envelope of
+/// another version is a miss.
 const VERSION: u8 = 1;
 
 /// What is remembered about a stored response beside its body and its ordinary header fields.
 ///
-/// To store: take the fields [`withheld`](Self::withheld) off the response, set [`ENVELOPE_FIELD`](crate::ENVELOPE_FIELD)
-/// to [`encode`](Self::encode), and give the whole to a store that keeps it for [`ttl`](Self::ttl). To reply: take the same
-/// fields and whatever the store added off again, set [`fields`](Self::fields), then `Age` and `Cache-Status`.
+/// To store: take the fields [`withheld`](Self::withheld) off the response, set
+/// [`ENVELOPE_FIELD`](crate::ENVELOPE_FIELD) to [`encode`](Self::encode), and give the whole to a store that keeps it
+/// for [`ttl`](Self::ttl). To reply: take the same fields and whatever the store added off again, set
+/// [`fields`](Self::fields), then `Age` and `Cache-Status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stored {
     // Invariant: 200 to 599.
@@ -59,17 +61,17 @@ impl Stored {
         self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The fields that do not go into the store beside the body, by lower-case name: those never stored (RFC 9111, section
-    /// 3.1) and those that the envelope carries.
+    /// The fields that do not go into the store beside the body, by lower-case name: those never stored (RFC 9111,
+    /// section 3.1) and those that the envelope carries.
     pub fn withheld(&self) -> impl Iterator<Item = &str> {
         NEVER_STORED.into_iter().chain(ENVELOPED).chain(self.dropped.iter().map(String::as_str))
     }
 
     /// The fields that a 304 made from this response leaves out (RFC 9110, section 15.4.5).
     ///
-    /// Content-Location, Date, ETag, Vary, Cache-Control and Expires MUST be there; other metadata of the representation
-    /// SHOULD NOT, "unless said metadata exists for the purpose of guiding cache updates (e.g., Last-Modified might be useful
-    /// if the response does not have an ETag field)".
+    /// Content-Location, Date, ETag, Vary, Cache-Control and Expires MUST be there; other metadata of the
+    /// representation SHOULD NOT, "unless said metadata exists for the purpose of guiding cache updates (e.g.,
+    /// Last-Modified might be useful if the response does not have an ETag field)".
     pub fn not_modified_omits(&self) -> impl Iterator<Item = &'static str> {
         let last_modified = self.field("etag").map(|_| "last-modified");
         ["content-encoding", "content-language", "content-length", "content-range", "content-type"]
@@ -99,8 +101,8 @@ impl Stored {
         self.must_revalidate || self.proxy_revalidate || self.s_maxage
     }
 
-    /// Is a body of this many bytes the whole? "A cache MUST NOT use an incomplete response to answer requests" (RFC 9111,
-    /// section 3.3); one that was cut short is discarded.
+    /// Is a body of this many bytes the whole? "A cache MUST NOT use an incomplete response to answer requests" (RFC
+    /// 9111, section 3.3); one that was cut short is discarded.
     pub fn is_complete(&self, received: u64) -> bool {
         // RFC 9110, section 6.4.1: a 204 has no content, whatever its Content-Length says.
         self.status == 204 || self.content_length.is_none_or(|length| length == received)

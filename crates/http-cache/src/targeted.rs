@@ -27,8 +27,8 @@ pub(crate) struct Policy {
 
 impl Policy {
     /// "The cache MUST select the first field with a valid, non-empty value and use its value to determine the caching
-    /// policy for the response, and it MUST ignore the Cache-Control and Expires header fields in that response" (RFC 9213,
-    /// section 2.2).
+    /// policy for the response, and it MUST ignore the Cache-Control and Expires header fields in that response" (RFC
+    /// 9213, section 2.2).
     pub(crate) fn read(response: &dyn Fields) -> Result<Self, Malformed> {
         for name in TARGET_LIST {
             if let Some(directives) = response.get(name).and_then(|value| dictionary(&value)) {

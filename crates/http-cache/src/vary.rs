@@ -38,8 +38,8 @@ pub(crate) fn matches(selecting: &Selecting, request: &dyn Fields) -> bool {
 }
 
 /// Two values match when one becomes the other by "adding or removing whitespace, where allowed in the header field's
-/// syntax", or by "combining multiple header field lines": whitespace around a comma outside a quoted string has no meaning
-/// in any field, because combining lines puts it there (RFC 9110, section 5.3).
+/// syntax", or by "combining multiple header field lines": whitespace around a comma outside a quoted string has no
+/// meaning in any field, because combining lines puts it there (RFC 9110, section 5.3).
 fn normalised(value: &str) -> String {
     let mut members = Vec::new();
     let mut rest = value;

@@ -182,6 +182,7 @@ proptest! {
         let restriction = ["No-Store", "PRIVATE", "no-cache"][which];
         let field = [before, vec![restriction.to_owned()], after].concat().join(" ,");
         let control = response(&field).unwrap();
-        prop_assert!([control.no_store, control.private == Extent::Response, control.no_cache == Extent::Response][which]);
+        let whole = Extent::Response;
+        prop_assert!([control.no_store, control.private == whole, control.no_cache == whole][which]);
     }
 }
