@@ -1,0 +1,137 @@
+//! Authoring: from the text that an operator writes to the compiled form.
+//!
+//! The text becomes a tree of values that know their places ([`node`]). The tables of the file ([`section`]) read
+//! themselves from it and note what is wrong ([`shape`], [`table`], [`text`]), then what does not agree with each other.
+//! A file without errors is compiled ([`compile`]) and lowered once, before it is called checked.
+
+mod compile;
+mod later;
+mod names;
+mod node;
+mod problem;
+mod section;
+mod shape;
+mod suggest;
+mod syntax;
+mod table;
+mod text;
+
+use std::fmt::Write;
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use tidegate_gateway::Gateway;
+use toml::de::{DeTable, DeValue};
+
+pub use later::table as later;
+pub use problem::{Place, Problem, Severity, render};
+pub use section::Secret;
+
+use crate::compiled::{Compiled, Content};
+use crate::lower::lower;
+use compile::Compiler;
+use names::Names;
+use node::Node;
+use section::{File, Secrets};
+use shape::{Reading, Shape};
+
+/// A file without errors.
+#[derive(Debug)]
+pub struct Checked {
+    /// What has no effect in it or is unwise, in the order of the file.
+    pub warnings: Vec<Problem>,
+    /// The Worker secrets that it needs, in the order of the file.
+    pub secrets: Vec<Secret>,
+    /// What it becomes in the Worker.
+    pub gateway: Gateway,
+    compiled: Compiled,
+}
+
+impl Checked {
+    /// How many tables of each kind there are, for a summary: as ("routes", 4).
+    #[must_use]
+    pub fn counts(&self) -> [(&'static str, usize); 5] {
+        let Content { pools, issuers, limits, caches, routes, .. } = &self.compiled.content;
+        [
+            ("routes", routes.len()),
+            ("pools", pools.len()),
+            ("issuers", issuers.len()),
+            ("limits", limits.len()),
+            ("caches", caches.len()),
+        ]
+    }
+}
+
+/// Checks the text of a configuration file.
+///
+/// `files` returns the text of a file by the path in the configuration, or the reason why it cannot be read.
+///
+/// # Errors
+/// Every mistake in the file, in the order of the file.
+pub fn check(text: &str, files: &dyn Fn(&str) -> Result<String, String>) -> Result<Checked, Vec<Problem>> {
+    let (tree, errors) = DeTable::parse_recoverable(text);
+    let syntax = syntax::problems(text, tree.get_ref(), &errors);
+    if !syntax.tree_is_whole {
+        return Err(syntax.problems);
+    }
+    let value = DeValue::Table(tree.into_inner());
+    let root = Node::root(&value);
+    let mut problems = Vec::new();
+    let names = Names::gather(&root, &mut problems);
+    let mut reading = Reading::new(names, files, problems);
+    let file = File::read(&root, &mut reading);
+    if let Some(file) = &file {
+        file.check(&mut reading);
+    }
+    let Reading { names, mut problems, .. } = reading;
+    syntax.merge_into(&mut problems);
+    if !problems.is_empty() {
+        problems.sort_by_key(Problem::order);
+        problems.dedup();
+        return Err(problems);
+    }
+    let checked = file.as_ref().ok_or_else(String::new).and_then(|file| finish(file, &names));
+    // Whatever the gateway's types refuse is checked above with its place; this is the net below.
+    checked
+        .map_err(|refused| vec![Problem::error(&root.place, format!("the file is refused: {refused}"), "correct it")])
+}
+
+/// Compiles and lowers a file without errors.
+fn finish(file: &File, names: &Names) -> Result<Checked, String> {
+    let mut compiler = Compiler { names, secrets: Secrets::default() };
+    let content = file.compile(&mut compiler).ok_or_else(String::new)?;
+    let compiled = Compiled { version: version(&content), content };
+    let gateway = lower(compiled.clone())?;
+    let mut warnings = file.warnings();
+    warnings.sort_by_key(Problem::order);
+    Ok(Checked { warnings, secrets: compiler.secrets.0, gateway, compiled })
+}
+
+/// The first 12 hexadecimal digits of the SHA-256 of the content.
+fn version(content: &Content) -> String {
+    let bytes = postcard::to_allocvec(content).unwrap_or_default();
+    let mut version = String::new();
+    for byte in Sha256::digest(bytes).iter().take(6) {
+        // Writing to a String cannot fail.
+        let _ = write!(version, "{byte:02x}");
+    }
+    version
+}
+
+/// The form that the Worker loads.
+#[must_use]
+pub fn compile(checked: &Checked) -> Vec<u8> {
+    checked.compiled.encode()
+}
+
+/// The JSON Schema (draft 7, which editors know best) of the file.
+#[must_use]
+pub fn schema() -> Value {
+    let mut schema = Map::new();
+    schema.insert("$schema".to_owned(), json!("http://json-schema.org/draft-07/schema#"));
+    schema.insert("title".to_owned(), json!("tidegate.toml"));
+    if let Value::Object(file) = File::schema() {
+        schema.extend(file);
+    }
+    Value::Object(schema)
+}

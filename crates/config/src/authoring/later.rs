@@ -1,0 +1,103 @@
+//! What the format has and this version does not do yet: known, refused, never silently ignored.
+
+use std::fmt::Write;
+
+/// A key or a value that is refused for now.
+#[derive(Debug)]
+pub(super) struct Later {
+    /// Where: the path without positions in lists.
+    at: &'static str,
+    /// The value; for a key, nothing. A `*` at the end stands for any rest.
+    value: Option<&'static str>,
+    /// The required key of the same table that it stands in for.
+    pub(super) instead_of: Option<&'static str>,
+    /// What to do today.
+    pub(super) cure: &'static str,
+}
+
+const fn key_at(at: &'static str, cure: &'static str) -> Later {
+    Later { at, value: None, instead_of: None, cure }
+}
+
+const fn value_at(at: &'static str, value: &'static str, cure: &'static str) -> Later {
+    Later { at, value: Some(value), instead_of: None, cure }
+}
+
+/// Whoever makes one of these work removes its line.
+const LATER: &[Later] = &[
+    key_at("api_keys", "remove the table, and its name from `auth`: use an `[[issuer]]` for now"),
+    key_at("cache_backend", "remove it: replies are kept in the Cache API"),
+    value_at("gateway.explain", "signed", "write `explain = \"never\"` or remove it: the log has the decision record"),
+    value_at("gateway.explain", "always", "write `explain = \"never\"` or remove it: the log has the decision record"),
+    key_at("pool.max_in_flight", "remove it: requests in flight are not counted"),
+    key_at("pool.health", "remove it: every origin counts as up, and a failed request is tried on another one"),
+    key_at("pool.outlier", "remove it: a failed request is tried on another origin"),
+    value_at("pool.balance", "least_request", "use `round_robin`, or `weighted` with a `weight` per origin"),
+    value_at(
+        "pool.origins.role",
+        "replica",
+        "remove it: every origin is a primary; put replicas into a pool of their own",
+    ),
+    value_at("steering.policy", "proximity", "use `geo` with `region_pools` and `country_pools`"),
+    value_at("steering.policy", "least_outstanding", "use `geo`, `off` or `random`"),
+    key_at("steering.affinity", "remove it; `balance = \"ip_hash\"` keeps a client on one origin of a pool"),
+    value_at("limit.key", "api_key", "count by `ip`, `claim:…`, `header:…`, `route` or `country`"),
+    value_at("limit.key", "asn", "count by `ip`, `claim:…`, `header:…`, `route` or `country`"),
+    value_at("limit.key", "cookie:*", "count by `ip`, `claim:…`, `header:…`, `route` or `country`"),
+    Later {
+        at: "limit.quota",
+        value: None,
+        instead_of: Some("rate"),
+        cure: "write a `rate` instead, for example `rate = { requests = 10000, per = \"1d\" }`",
+    },
+    Later {
+        at: "limit.concurrency",
+        value: None,
+        instead_of: Some("rate"),
+        cure: "write a `rate` instead, for example `rate = { requests = 100, per = \"1m\" }`",
+    },
+    key_at("limit.cost", "remove it: every request costs one"),
+    key_at("limit.overrides", "remove it, and give each plan a limit and a route of its own"),
+    key_at("limit.shadow", "remove it: a limit is always enforced"),
+    key_at("limit.enforce_percent", "remove it: a limit is always enforced"),
+    value_at("limit.accuracy", "bounded", "write `accuracy = \"exact\"` or remove it"),
+    value_at("limit.accuracy", "local", "write `accuracy = \"exact\"` or remove it"),
+    value_at("limit.when_unreachable", "reserve", "choose `open` or `closed`"),
+    value_at("cache.scope", "isolate", "write `scope = \"colo\"` or remove it"),
+    value_at("cache.scope", "global", "write `scope = \"colo\"` or remove it"),
+    key_at("cache.stale_while_revalidate", "remove it: a stale reply is fetched anew"),
+    key_at("cache.stale_if_error", "remove it: a stale reply is fetched anew"),
+    key_at("cache.tags", "remove it: replies live for their `ttl`"),
+    value_at("cache.key.partition", "api_key", "partition by `claim:…`, `header:…`, `ip`, `route` or `country`"),
+    value_at("cache.key.partition", "asn", "partition by `claim:…`, `header:…`, `ip`, `route` or `country`"),
+    value_at("cache.key.partition", "cookie:*", "partition by `claim:…`, `header:…`, `ip`, `route` or `country`"),
+    value_at("route.origin.role", "replica", "remove it, and list a pool of replicas in `pools`"),
+];
+
+/// The entry of a key, by the kind of its path.
+pub(super) fn key(path: &str) -> Option<&'static Later> {
+    LATER.iter().find(|later| later.value.is_none() && later.at == path)
+}
+
+/// The entry of a value, by the kind of its path.
+pub(super) fn value(path: &str, text: &str) -> Option<&'static Later> {
+    LATER.iter().find(|later| {
+        later.at == path
+            && later.value.is_some_and(|value| match value.strip_suffix('*') {
+                Some(start) => text.starts_with(start),
+                None => text == value,
+            })
+    })
+}
+
+/// What is refused for now, as a Markdown table for the reference page.
+#[must_use]
+pub fn table() -> String {
+    let mut table = "| Not yet | Until then |\n|---|---|\n".to_owned();
+    for Later { at, value, cure, .. } in LATER {
+        let value = value.map(|value| format!(" = {:?}", value.replace('*', "…"))).unwrap_or_default();
+        // Writing to a String cannot fail.
+        let _ = writeln!(table, "| `{at}{value}` | {cure} |");
+    }
+    table
+}

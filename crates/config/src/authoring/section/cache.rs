@@ -1,0 +1,109 @@
+//! `[[cache]]`: how replies are kept and shared.
+
+use std::collections::BTreeSet;
+
+use super::File;
+use crate::authoring::compile::{Compiler, all, milliseconds};
+use crate::authoring::problem::Problem;
+use crate::authoring::shape::{List, Reading};
+use crate::authoring::table::{choice, table};
+use crate::authoring::text::{DAY, HeaderName, KeySource, Name, QueryName, Span};
+use crate::compiled;
+
+table! {
+    /// How replies are kept and shared.
+    #[table(word = "cache", example = "[[cache]]")]
+    pub(super) struct Cache {
+        /// What routes call it.
+        name: Name,
+        /// How far a reply is shared: `colo` keeps it in the Cloudflare location that fetched it.
+        scope: CacheScope = "colo",
+        /// How long a reply is fresh when the origin does not say. If left out, only what the origin says counts.
+        ttl: Option<Span<1, { 366 * DAY }>>,
+        /// Whether `ttl` wins over the lifetime that the origin states. What the origin forbids to store is never stored.
+        r#override: bool = false,
+        /// What, beside host and path, chooses the reply.
+        key: CacheKey = {},
+    }
+}
+
+table! {
+    /// What, beside host and path, chooses a reply.
+    #[table(word = "cache key", example = "{ query = [\"page\"], headers = [\"accept-language\"] }")]
+    pub(super) struct CacheKey {
+        /// The query parameters that count; all others are ignored. If left out, the whole query counts, as sent.
+        query: Option<List<QueryName>>,
+        /// The request headers that count.
+        headers: List<HeaderName> = [],
+        /// Who shares a reply: those with equal values of these sources (the same words as in a limit's `key`). If left out,
+        /// on a route with a token each caller has replies of its own, and elsewhere all share; `[]` lets all share.
+        partition: Option<List<KeySource>>,
+    }
+}
+
+/// How far replies are shared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CacheScope {
+    Colo,
+}
+
+choice!(CacheScope { Colo = "colo" });
+
+impl Cache {
+    /// The first source of the partition that only a token has.
+    pub(super) fn claim(&self) -> Option<String> {
+        let mut sources = self.key.get()?.partition.written()?.values();
+        sources.find(|source| source.0.needs_token()).map(|source| source.0.to_string())
+    }
+
+    pub(super) fn check(&self, reading: &mut Reading<'_>) {
+        // Whoever shares a reply is a partition: RFC 9111, section 3.5, has rules of its own for credentials.
+        let headers = self.key.get().and_then(|key| key.headers.get());
+        for (header, place) in headers.into_iter().flat_map(List::placed) {
+            if matches!(header.0.as_str(), "authorization" | "cookie") {
+                let message = format!("`{}` tells callers apart, not replies", header.0);
+                reading.error(place, message, "remove it, and write who shares a reply: `partition = [\"claim:sub\"]`");
+            }
+        }
+        if self.ttl.is_absent() && self.r#override.get() == Some(&true) {
+            let hint = "add `ttl = \"60s\"`, or remove `override`";
+            reading.error(&self.r#override.place, "`override` has no `ttl` to put in place of the origin's", hint);
+        }
+    }
+
+    pub(super) fn compile(&self, _: &mut Compiler<'_>) -> Option<compiled::Cache> {
+        self.scope.get()?;
+        let key = self.key.get()?;
+        let ttl = match self.ttl.value? {
+            Some(ttl) => Some(milliseconds(ttl.0)?),
+            None => None,
+        };
+        let query = match key.query.value.as_ref()? {
+            Some(names) => Some(all(names, |name| name.0.clone())?),
+            None => None,
+        };
+        let partition = match key.partition.value.as_ref()? {
+            Some(sources) => Some(all(sources, |source| compiled::Source::from(&source.0))?),
+            None => None,
+        };
+        Some(compiled::Cache {
+            name: self.name.get()?.0.clone(),
+            ttl,
+            override_origin: *self.r#override.get()?,
+            query,
+            headers: all(key.headers.get()?, |header| header.0.clone())?,
+            partition,
+        })
+    }
+}
+
+pub(super) fn warn(file: &File, warnings: &mut Vec<Problem>) {
+    let routes = file.route.get().into_iter().flat_map(List::values);
+    let used: BTreeSet<&str> = routes.filter_map(|route| route.cache()).map(|(cache, _)| cache.name.as_str()).collect();
+    for cache in file.cache.get().into_iter().flat_map(List::values) {
+        let Some(name) = cache.name.get().filter(|name| !used.contains(name.0.as_str())) else { continue };
+        let message = format!("no route uses the cache `{}`", name.0);
+        let hint = format!("write `cache = \"{}\"` in a route, or remove the cache", name.0);
+        warnings.push(Problem::warning(&cache.name.place, message, hint));
+    }
+}
