@@ -17,6 +17,9 @@ use crate::key_set::KeySet;
 pub struct KeyRing {
     last_good: Option<Fetched>,
     last_attempt: Option<Duration>,
+    /// The last attempt that set out with keys at hand. The first fetch is none: an issuer that rotates right after it must
+    /// not be shut out for a cooldown.
+    last_search: Option<Duration>,
     /// How many requests set out since the last outcome.
     under_way: u32,
     failures: Option<Failures>,
@@ -58,7 +61,7 @@ const FRESH: Duration = Duration::from_secs(10 * 60);
 /// How long a set is used while the issuer does not answer.
 const LAST_GOOD: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How often the issuer is asked for the sake of an unknown key name. Anybody can make one up.
+/// How often the issuer is asked for the sake of an unknown key name, after the first time. Anybody can make one up.
 const COOLDOWN: Duration = Duration::from_secs(30);
 
 /// How many requests for the set one unknown key name may cause at once.
@@ -97,6 +100,9 @@ impl KeyRing {
         // After a cooldown without an outcome, those under way are lost.
         self.under_way = if self.rested(now, COOLDOWN) { 1 } else { self.under_way.saturating_add(1) };
         self.last_attempt = self.last_attempt.max(Some(now));
+        if self.last_good_at(now).is_some() {
+            self.last_search = self.last_search.max(Some(now));
+        }
     }
 
     /// Takes the set that was fetched.
@@ -121,7 +127,8 @@ impl KeyRing {
     /// which come while one is under way fetch as well: with the old keys, they would be turned away for no fault of theirs.
     fn plan_for_unknown_key(&self, now: Duration) -> KeyPlan {
         let joins = (1..MOST_TOGETHER).contains(&self.under_way);
-        if joins || self.rested(now, COOLDOWN) { KeyPlan::Fetch } else { KeyPlan::Use }
+        let rested = self.last_search.is_none_or(|search| now.saturating_sub(search) >= COOLDOWN);
+        if joins || rested { KeyPlan::Fetch } else { KeyPlan::Use }
     }
 
     /// Before the first failure everybody fetches: they cannot wait for each other either. After it, one at a time.
@@ -136,6 +143,9 @@ impl KeyRing {
 
     fn settle(&mut self, now: Duration) {
         self.under_way = 0;
+        if self.last_search.is_some() && self.last_search == self.last_attempt {
+            self.last_search = self.last_search.max(Some(now));
+        }
         self.last_attempt = self.last_attempt.max(Some(now));
     }
 
