@@ -10,15 +10,16 @@ use tidegate_http_cache::{
 };
 
 use crate::authenticate::Identity;
-use crate::exchange::Opening;
+use crate::exchange::{Opening, claims};
 use crate::facts::Facts;
+use crate::forward::is_address;
 use crate::matching::Found;
 use crate::path::NormalPath;
 use crate::platform::{Head, Platform};
 use crate::record::CacheRecord;
 use crate::rejection::Rejection;
 use crate::reply::{After, Fields, Reply, ReplyBody};
-use crate::route::Cache;
+use crate::route::{Cache, Route};
 use crate::source;
 use crate::url::Url;
 
@@ -40,6 +41,7 @@ pub(crate) struct Fill {
     detail: Option<Reason>,
     /// The query that the origin gets, when the key chooses from it.
     query: Option<String>,
+    told: Vec<(String, Option<String>)>,
 }
 
 /// What step "store" adds to a reply.
@@ -49,13 +51,42 @@ pub(crate) struct Filled {
     pub(crate) record: CacheRecord,
 }
 
-/// A request head as the leaf reads it.
-pub(crate) struct HeadFields<'h, H>(pub(crate) &'h H);
+/// A request as its origin sees it, which is what `Vary` speaks of: fields that the gateway sets have the gateway's value.
+struct Forwarded<'h, H> {
+    head: &'h H,
+    told: &'h [(String, Option<String>)],
+}
 
-impl<H: Head> FieldSource for HeadFields<'_, H> {
+impl<H: Head> FieldSource for Forwarded<'_, H> {
     fn get(&self, name: &str) -> Option<String> {
-        self.0.field(name)
+        match self.told.iter().find(|(told, _)| told == name) {
+            Some((_, value)) => value.clone(),
+            None if is_address(name) => None,
+            None => self.head.field(name),
+        }
     }
+}
+
+/// What the gateway tells the origin of a request, by field.
+fn told<H: Head>(
+    route: &Route,
+    facts: &Facts<'_, H>,
+    identity: Option<&Identity>,
+    url: &Url<'_>,
+) -> Vec<(String, Option<String>)> {
+    let claims = claims(route, identity);
+    let claim = |name: &str| claims.iter().find(|(header, _)| header == name).map(|(_, value)| value.clone());
+    let claims = route.protected.claims().map(|name| (name.to_owned(), claim(name)));
+    let ours = [
+        ("x-forwarded-for", facts.client_ip),
+        ("x-forwarded-proto", Some(url.scheme)),
+        ("x-forwarded-host", Some(url.authority)),
+        // Each request has its own: a response that varies by one of these answers nobody else.
+        ("x-request-id", Some(facts.request_id)),
+        ("traceparent", Some(facts.request_id)),
+    ];
+    let ours = ours.map(|(name, value)| (name.to_owned(), value.map(str::to_owned)));
+    claims.chain(ours).collect()
 }
 
 /// Asks the cache of a route.
@@ -64,16 +95,19 @@ impl<H: Head> FieldSource for HeadFields<'_, H> {
 /// The client wants a stored response only, and there is none.
 pub(crate) async fn lookup<P: Platform>(
     cache: &Rc<Cache>,
+    route: &Route,
     facts: &Facts<'_, impl Head>,
     identity: Option<&Identity>,
     url: &Url<'_>,
     path: &NormalPath,
     platform: &P,
 ) -> Result<Lookup<P::Body>, Rejection> {
-    let request = HeadFields(facts.head);
+    let told = told(route, facts, identity, url);
+    let request = Forwarded { head: facts.head, told: &told };
     let miss = |key, because, detail, query| {
         let sharing = if identity.is_some() { Sharing::Partition } else { Sharing::Everyone };
-        Ok(Lookup::Miss(Fill { cache: Rc::clone(cache), key, sharing, because, detail, query }))
+        let (cache, told) = (Rc::clone(cache), told.clone());
+        Ok(Lookup::Miss(Fill { cache, key, sharing, because, detail, query, told }))
     };
     if let Asked::Bypass(reason) = http_cache::lookup(facts.head.method(), &request) {
         return miss(None, reason.forward(), Some(reason), None);
@@ -144,18 +178,18 @@ impl Fill {
     pub(crate) fn conclude(
         self,
         method: &str,
-        request: &dyn FieldSource,
+        request: &impl Head,
         status: u16,
         response: &dyn FieldSource,
         request_time: Duration,
         response_time: Duration,
     ) -> Filled {
-        let Self { cache, key, sharing, because, detail, .. } = self;
+        let Self { cache, key, sharing, because, detail, told, query: _ } = self;
         let storable = match (&key, detail) {
             (None, reason) => Err(reason),
             (Some(_), _) => http_cache::storable(&http_cache::Exchange {
                 method,
-                request,
+                request: &Forwarded { head: request, told: &told },
                 status,
                 response,
                 sharing,

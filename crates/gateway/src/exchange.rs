@@ -11,7 +11,7 @@ use tidegate_http_cache::{self as http_cache, Fields as FieldSource};
 use tidegate_steering::{Attempts, Body, ClientKey, Next, Outcome, Retries};
 
 use crate::authenticate::Identity;
-use crate::caching::{Fill, HeadFields, stale_keys};
+use crate::caching::{Fill, stale_keys};
 use crate::facts::Facts;
 use crate::forward::{self, Told, milliseconds, rejoin_cookies};
 use crate::memory::Memory;
@@ -219,7 +219,7 @@ impl Exchange {
         }
         let mut after = Vec::new();
         if let Some(fill) = fill {
-            let filled = fill.conclude(&method, &HeadFields(request), status, response, sent, now);
+            let filled = fill.conclude(&method, request, status, response, sent, now);
             fields.extend(filled.fields);
             after.extend(filled.after);
             record.cache = Some(filled.record);
@@ -303,7 +303,7 @@ fn set<H: Head, P: Platform>(opening: &Opening<'_, H>, request_id: &str, platfor
 }
 
 /// The claims that the route forwards, under the names of its headers; a claim that the token lacks sets none.
-fn claims(route: &Route, identity: Option<&Identity>) -> Vec<(String, String)> {
+pub(crate) fn claims(route: &Route, identity: Option<&Identity>) -> Vec<(String, String)> {
     let (Auth::Token(auth), Some(identity)) = (&route.auth, identity) else { return Vec::new() };
     let values =
         auth.forward.iter().map(|(claim, header)| Some((header.clone(), identity.claims.header_value(claim)?)));

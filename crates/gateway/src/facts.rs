@@ -12,16 +12,13 @@ use crate::source::Source;
 pub(crate) struct Facts<'r, H> {
     pub(crate) head: &'r H,
     pub(crate) route: &'r str,
+    pub(crate) request_id: &'r str,
     pub(crate) client_ip: Option<&'r str>,
     pub(crate) claims: Option<&'r Claims>,
-    location: OnceCell<Location>,
+    pub(crate) location: OnceCell<Location>,
 }
 
 impl<'r, H: Head> Facts<'r, H> {
-    pub(crate) fn new(head: &'r H, route: &'r str, client_ip: Option<&'r str>, claims: Option<&'r Claims>) -> Self {
-        Self { head, route, client_ip, claims, location: OnceCell::new() }
-    }
-
     /// Asked of the platform once, and only when something depends on it.
     pub(crate) fn location(&self) -> &Location {
         self.location.get_or_init(|| self.head.location())

@@ -38,6 +38,11 @@ const SET: &[&str] = &["cdn-loop", "traceparent", "tracestate", "via", "x-reques
 /// Every field under this prefix is ours.
 const FORWARDED_PREFIX: &str = "x-forwarded-";
 
+/// True for a field of the client's that no origin sees, because only the gateway may say it.
+pub(crate) fn is_address(name: &str) -> bool {
+    ADDRESSES.contains(&name) || name.starts_with(FORWARDED_PREFIX)
+}
+
 /// This gateway's token in `CDN-Loop` (RFC 8586) and `Via` (RFC 9110, section 7.6.3).
 pub(crate) const SELF: &str = "tidegate";
 
@@ -74,6 +79,11 @@ impl Protected {
             Auth::Token(TokenAuth { forward, .. }) => Some(forward.iter().map(|(_, header)| header.clone())),
         });
         Rc::new(forwards.flatten().collect())
+    }
+
+    /// The headers of claims, of which an origin sees only what the gateway says.
+    pub(crate) fn claims(&self) -> impl Iterator<Item = &str> {
+        self.claims.iter().map(String::as_str)
     }
 
     /// The fields to drop from a request, out of `names` (lower case, separated by line feeds).

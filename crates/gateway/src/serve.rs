@@ -3,7 +3,7 @@
 //! The order is a security property. Nothing configures it, nothing registers into it, and a request that a step
 //! refuses reaches no later one.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -121,7 +121,15 @@ async fn steps<P: Platform>(
     draft.identified(identity.as_ref());
     let client_ip = head.field(&gateway.settings.client_ip).filter(|ip| !ip.is_empty());
     let claims = identity.as_ref().map(|identity| &*identity.claims);
-    let facts = Facts::new(head, name, client_ip.as_deref(), claims);
+    let request_id = draft.record.request_id.clone();
+    let facts = Facts {
+        head,
+        route: name,
+        request_id: &request_id,
+        client_ip: client_ip.as_deref(),
+        claims,
+        location: OnceCell::new(),
+    };
 
     // limit
     if let Some(limits) = limits {
@@ -137,7 +145,7 @@ async fn steps<P: Platform>(
     // cache
     let fill = match cache {
         None => None,
-        Some(cache) => match caching::lookup(cache, &facts, identity.as_ref(), &url, &path, platform).await? {
+        Some(cache) => match caching::lookup(cache, &route, &facts, identity.as_ref(), &url, &path, platform).await? {
             Lookup::Miss(fill) => Some(fill),
             Lookup::Hit { reply, record } => {
                 draft.record.cache = Some(record);
