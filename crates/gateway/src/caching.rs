@@ -95,13 +95,10 @@ fn told<H: Head>(
 /// The client wants a stored response only, and there is none.
 pub(crate) async fn lookup<P: Platform>(
     cache: &Rc<Cache>,
-    route: &Route,
-    facts: &Facts<'_, impl Head>,
-    identity: Option<&Identity>,
-    url: &Url<'_>,
-    path: &NormalPath,
+    opening: &Opening<'_, impl Head>,
     platform: &P,
 ) -> Result<Lookup<P::Body>, Rejection> {
+    let Opening { route, facts, identity, url, path, .. } = *opening;
     let told = told(route, facts, identity, url);
     let request = Forwarded { head: facts.head, told: &told };
     let miss = |key, because, detail, query| {

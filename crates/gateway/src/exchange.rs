@@ -114,19 +114,16 @@ pub(crate) struct Opening<'a, H> {
 }
 
 impl Exchange {
-    /// Chooses the pools and the first origin, and writes the header that the origin gets.
+    /// Writes the header that the origin gets.
     pub(crate) fn open<H: Head, P: Platform>(
         opening: &Opening<'_, H>,
+        attempts: Attempts,
         fill: Option<Fill>,
         draft: Draft,
-        memory: &RefCell<Memory>,
+        random: u64,
         platform: &P,
-    ) -> Result<Self, Box<(Draft, Rejection)>> {
+    ) -> Self {
         let Opening { gateway, route, facts, .. } = *opening;
-        let random = platform.random();
-        let Some(attempts) = choose(gateway, route, facts, memory, random) else {
-            return Err(Box::new((draft, Rejection::NoOrigin)));
-        };
         let mut exchange = Self {
             gateway: Rc::clone(gateway),
             route: Rc::clone(route),
@@ -134,7 +131,7 @@ impl Exchange {
             method: facts.head.method().to_owned(),
             target: target(opening, fill.as_ref()),
             removed: removed(opening, fill.as_ref()),
-            set: set(opening, &draft.record.request_id, platform),
+            set: set(opening, platform),
             stale_keys: stale_keys(opening),
             sent: platform.now(),
             draft,
@@ -144,7 +141,7 @@ impl Exchange {
         exchange.draft.record.because = Some(exchange.attempts.order().because().to_string());
         exchange.draft.record.colo = facts.known_colo();
         exchange.note_choice();
-        Ok(exchange)
+        exchange
     }
 
     /// The attempt to send now.
@@ -247,13 +244,8 @@ impl Exchange {
 }
 
 /// Step "admission": the pools in the order that steering says, and the first origin.
-fn choose<H: Head>(
-    gateway: &Gateway,
-    route: &Route,
-    facts: &Facts<'_, H>,
-    memory: &RefCell<Memory>,
-    random: u64,
-) -> Option<Attempts> {
+pub(crate) fn choose<H: Head>(opening: &Opening<'_, H>, memory: &RefCell<Memory>, random: u64) -> Option<Attempts> {
+    let Opening { gateway, route, facts, .. } = *opening;
     let order = gateway.steering.order(facts.location(), route.origin.pools.as_deref(), random);
     let body = if facts.head.has_body() { Body::Present } else { Body::Absent };
     let retries = Retries::granted(route.origin.retries, facts.head.method(), body);
@@ -282,7 +274,7 @@ fn removed<H: Head>(opening: &Opening<'_, H>, fill: Option<&Fill>) -> String {
     removed.join("\n")
 }
 
-fn set<H: Head, P: Platform>(opening: &Opening<'_, H>, request_id: &str, platform: &P) -> String {
+fn set<H: Head, P: Platform>(opening: &Opening<'_, H>, platform: &P) -> String {
     let head = opening.facts.head;
     let read = |name: &str| if has(opening.names, name) { head.field(name) } else { None };
     let trace_id = (platform.random(), platform.random());
@@ -292,7 +284,7 @@ fn set<H: Head, P: Platform>(opening: &Opening<'_, H>, request_id: &str, platfor
         client_ip: opening.facts.client_ip,
         scheme: opening.url.scheme,
         authority: opening.url.authority,
-        request_id,
+        request_id: opening.facts.request_id,
         traceparent: &traceparent,
         tracestate: read("tracestate").filter(|_| goes_on).as_deref(),
         via: read("via").as_deref(),

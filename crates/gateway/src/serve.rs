@@ -10,10 +10,10 @@ use std::time::Duration;
 use crate::admin;
 use crate::authenticate::{Authenticated, Identity, authenticate};
 use crate::caching::{self, Lookup};
-use crate::exchange::{Exchange, Opening};
+use crate::exchange::{self, Exchange, Opening};
 use crate::facts::Facts;
 use crate::forward::{loops, milliseconds};
-use crate::limiting::limit;
+use crate::limiting::{Limited, limit};
 use crate::matching::Found;
 use crate::memory::Memory;
 use crate::path::normalise;
@@ -120,41 +120,21 @@ async fn steps<P: Platform>(
     };
     draft.identified(identity.as_ref());
     let client_ip = head.field(&gateway.settings.client_ip).filter(|ip| !ip.is_empty());
-    let claims = identity.as_ref().map(|identity| &*identity.claims);
-    let request_id = draft.record.request_id.clone();
     let facts = Facts {
         head,
         route: name,
-        request_id: &request_id,
+        request_id: &draft.record.request_id.clone(),
         client_ip: client_ip.as_deref(),
-        claims,
+        claims: identity.as_ref().map(|identity| &*identity.claims),
         location: OnceCell::new(),
     };
 
     // limit
     if let Some(limits) = limits {
-        let limited = limit(limits, &facts, platform).await;
-        draft.fields.extend(limited.fields);
-        draft.record.limits = limited.records;
-        draft.record.error = limited.error;
-        if let Some(rejection) = limited.refused {
-            return Err(rejection);
-        }
+        draft.limited(limit(limits, &facts, platform).await)?;
     }
 
     // cache
-    let fill = match cache {
-        None => None,
-        Some(cache) => match caching::lookup(cache, &route, &facts, identity.as_ref(), &url, &path, platform).await? {
-            Lookup::Miss(fill) => Some(fill),
-            Lookup::Hit { reply, record } => {
-                draft.record.cache = Some(record);
-                return Ok(Passed::Reply(reply));
-            }
-        },
-    };
-
-    // admission: the pools and origins that may serve it, in the order they are asked
     let opening = Opening {
         gateway,
         route: &route,
@@ -164,14 +144,21 @@ async fn steps<P: Platform>(
         path: &path,
         names: &names,
     };
-    match Exchange::open(&opening, fill, draft.take(), memory, platform) {
-        Ok(exchange) => Ok(Passed::Forward(Box::new(exchange))),
-        Err(refused) => {
-            let (returned, rejection) = *refused;
-            *draft = returned;
-            Err(rejection)
-        }
-    }
+    let fill = match cache {
+        None => None,
+        Some(cache) => match caching::lookup(cache, &opening, platform).await? {
+            Lookup::Miss(fill) => Some(fill),
+            Lookup::Hit { reply, record } => {
+                draft.record.cache = Some(record);
+                return Ok(Passed::Reply(reply));
+            }
+        },
+    };
+
+    // admission: the pools and origins that may serve it, in the order they are asked
+    let random = platform.random();
+    let attempts = exchange::choose(&opening, memory, random).ok_or(Rejection::NoOrigin)?;
+    Ok(Passed::Forward(Box::new(Exchange::open(&opening, attempts, fill, draft.take(), random, platform))))
 }
 
 /// OPTIONS that no route lists (RFC 9110, section 9.3.7): what the path can be asked.
@@ -220,6 +207,13 @@ impl Draft {
             Some(_) => "token",
         });
         self.record.issuer = identity.map(|identity| identity.issuer.to_string());
+    }
+
+    fn limited(&mut self, limited: Limited) -> Result<(), Rejection> {
+        self.fields.extend(limited.fields);
+        self.record.limits = limited.records;
+        self.record.error = limited.error;
+        limited.refused.map_or(Ok(()), Err)
     }
 
     /// Step "reply", for a refusal.
