@@ -17,6 +17,7 @@ mod table;
 mod text;
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -48,16 +49,23 @@ pub struct Checked {
 }
 
 impl Checked {
-    /// How many tables of each kind there are, for a summary: as ("routes", 4).
+    /// How long the replies of a cache are fresh when the origin does not say.
+    #[must_use]
+    pub fn ttl(&self, cache: &str) -> Option<Duration> {
+        let cache = self.compiled.content.caches.iter().find(|compiled| compiled.name == cache)?;
+        cache.ttl.map(Duration::from_millis)
+    }
+
+    /// How many tables of each kind there are, for a summary: as ("route", 4).
     #[must_use]
     pub fn counts(&self) -> [(&'static str, usize); 5] {
         let Content { pools, issuers, limits, caches, routes, .. } = &self.compiled.content;
         [
-            ("routes", routes.len()),
-            ("pools", pools.len()),
-            ("issuers", issuers.len()),
-            ("limits", limits.len()),
-            ("caches", caches.len()),
+            ("route", routes.len()),
+            ("pool", pools.len()),
+            ("issuer", issuers.len()),
+            ("limit", limits.len()),
+            ("cache", caches.len()),
         ]
     }
 }

@@ -45,6 +45,15 @@ fn the_schema_accepts_every_valid_file() {
 }
 
 #[test]
+fn the_example_is_accepted_without_a_warning() {
+    let text = fs::read_to_string(file("../../../tidegate.toml")).unwrap();
+    let checked =
+        check(&text).unwrap_or_else(|problems| panic!("{}", render(&problems, &text, "tidegate.toml", false)));
+    assert!(checked.warnings.is_empty(), "{}", render(&checked.warnings, &text, "tidegate.toml", false));
+    assert!(validator().is_valid(&to_json(&text).unwrap()));
+}
+
+#[test]
 fn the_schema_is_a_schema() {
     assert!(jsonschema::meta::is_valid(&schema()));
 }

@@ -31,7 +31,8 @@ table! {
     /// What, beside host and path, chooses a reply.
     #[table(word = "cache key", example = "{ query = [\"page\"], headers = [\"accept-language\"] }")]
     pub(super) struct CacheKey {
-        /// The query parameters that count; all others are ignored. If left out, the whole query counts, as sent.
+        /// The query parameters that count, spelled as clients send them; all others are removed, so that the origin cannot
+        /// answer by them. If left out, the whole query counts.
         query: Option<List<QueryName>>,
         /// The request headers that count.
         headers: List<HeaderName> = [],

@@ -1,6 +1,6 @@
 //! URLs, hosts and paths. What the gateway compares or connects to is read by the gateway's own types.
 
-use std::net::Ipv4Addr;
+use core::net::Ipv4Addr;
 
 use serde_json::{Value, json};
 use tidegate_gateway::matching::{HostPattern, InvalidHost, InvalidPattern, Pattern};

@@ -57,7 +57,7 @@ words! {
     CookieName = "\"session\"", "the name of a cookie", { "title": "cookie name", "pattern": TOKEN }, cookie_name;
 
     /// The name of a query parameter.
-    QueryName = "\"page\"", "the name of a query parameter", { "title": "query parameter", "minLength": 1 }, query_name;
+    QueryName = "\"page\"", "the name of a query parameter", { "title": "query parameter", "pattern": "^[!\"$%'-<>@-~]+$" }, query_name;
 
     /// A request method.
     Method = "\"GET\"", "a method", { "title": "method", "pattern": "^[!#$%&'*+.^_`|~0-9A-Z-]+$" }, method;
@@ -147,10 +147,10 @@ fn cookie_name(text: &str) -> Result<String, Invalid> {
 }
 
 fn query_name(text: &str) -> Result<String, Invalid> {
-    if !text.is_empty() && !text.contains(|c: char| c.is_control() || matches!(c, '&' | '=' | '#' | '?')) {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"&=#?".contains(&byte)) {
         return Ok(text.to_owned());
     }
-    let hint = "write the name alone: `page` for `?page=2`";
+    let hint = "write the name alone, as it is sent: `page` for `?page=2`";
     Err(Invalid::new(format!("cannot be the query parameter `{text}`"), hint))
 }
 
@@ -261,7 +261,10 @@ mod tests {
         check::<FieldValue>(&["1", "a b", ""], &[" 1", "1 ", "é", "a\nb"]);
         check::<Scope>(&["read", "orders:write", "https://x/y"], &["", "a b", "\"", "\\"]);
         check::<CookieName>(&["session", "__Host-id"], &["", "a=b", "a;b", "a b"]);
-        check::<QueryName>(&["page", "filter[a]", "é"], &["", "page=2", "?page", "a&b"]);
+        check::<QueryName>(
+            &["page", "filter[a]", "caf%C3%A9", "a\"b'c"],
+            &["", "page=2", "?page", "a&b", "a#", "é", "a b"],
+        );
         check::<ClaimName>(&["sub", "https://x/org", "realm.roles"], &["", "a\nb"]);
     }
 
