@@ -1,4 +1,5 @@
 //! What the format accepts, and how it is described.
+#![cfg(feature = "authoring")]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -148,6 +149,26 @@ fn what_comes_later_is_refused_and_nothing_else_of_the_format() {
     let expected: Vec<String> = expected.iter().map(|what| format!("{what} is not supported yet")).collect();
     assert_eq!(found, expected);
     compare(&render(&problems, &text, "tidegate.toml", false), &file("format/whole.txt"));
+}
+
+#[test]
+fn no_depth_of_brackets_exhausts_the_stack() {
+    for open in ["[", "{a=", "[{a="] {
+        let text = format!("a = {}", open.repeat(50_000));
+        assert!(!check(&text).unwrap_err().is_empty());
+    }
+    assert!(!check(&"[a.".repeat(50_000)).unwrap_err().is_empty());
+    assert!(!check(&format!("[{}a]", "a.".repeat(50_000))).unwrap_err().is_empty());
+    assert!(!check(&format!("{}a = 1", "a.".repeat(50_000))).unwrap_err().is_empty());
+}
+
+#[test]
+fn ten_thousand_routes_are_a_configuration() {
+    let mut text = fs::read_to_string(file("valid/minimal.toml")).unwrap();
+    for index in 0..10_000 {
+        text += &format!("[[route]]\nname = \"r{index}\"\nmatch = {{ path = \"/r/{index}\" }}\nauth = \"none\"\n");
+    }
+    assert_eq!(gateway(&text).routes.len(), 10_001);
 }
 
 fn gateway(text: &str) -> Gateway {

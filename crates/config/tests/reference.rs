@@ -1,4 +1,5 @@
 //! `docs/configuration.md` is written from the same definitions as the check.
+#![cfg(feature = "authoring")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails should stop")]
 
 mod common;

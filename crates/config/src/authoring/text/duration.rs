@@ -67,7 +67,11 @@ fn milliseconds(text: &str, most: u64) -> Result<u64, Invalid> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let Some((number, unit)) = text.split_at_checked(digits).filter(|(number, _)| !number.is_empty()) else {
         let predicate = format!("must be a duration such as `\"30s\"`, not `{text}`");
-        return Err(Invalid::new(predicate, "write a whole number and a unit: `ms`, `s`, `m`, `h` or `d`"));
+        let hint = match unit_in_words(text) {
+            Some(unit) => format!("write `\"1{unit}\"`"),
+            None => "write a whole number and a unit: `ms`, `s`, `m`, `h` or `d`".to_owned(),
+        };
+        return Err(Invalid::new(predicate, hint));
     };
     let Some((_, length)) = UNITS.iter().find(|(name, _)| *name == unit) else {
         return Err(no_unit(number, unit));
@@ -92,18 +96,27 @@ fn no_unit(number: &str, unit: &str) -> Invalid {
         return Invalid::new("must be one number and one unit", "use the smaller unit: for 1 min 30 s write `\"90s\"`");
     }
     if unit.starts_with(char::is_whitespace) {
-        let hint = format!("write `\"{number}{}\"`", unit.trim());
+        let unit = unit.trim();
+        let hint = format!("write `\"{number}{}\"`", unit_in_words(unit).unwrap_or(unit));
         return Invalid::new("has a space between the number and the unit", hint);
     }
-    let meant = match unit.to_lowercase().as_str() {
-        "sec" | "secs" | "second" | "seconds" => ", did you mean `s`?".to_owned(),
-        "min" | "mins" | "minute" | "minutes" => ", did you mean `m`?".to_owned(),
-        "hour" | "hours" | "hr" | "hrs" => ", did you mean `h`?".to_owned(),
-        "day" | "days" => ", did you mean `d`?".to_owned(),
-        _ => did_you_mean(unit, UNITS.iter().map(|(name, _)| *name)),
+    let meant = match unit_in_words(unit) {
+        Some(short) => format!(", did you mean `{short}`?"),
+        None => did_you_mean(unit, UNITS.iter().map(|(name, _)| *name)),
     };
     let hint = "the units are `ms`, `s`, `m`, `h` and `d`, right after the number, as in `\"30s\"`";
     Invalid::new(format!("has the unknown unit `{unit}`{meant}"), hint)
+}
+
+/// The unit that people write out.
+fn unit_in_words(text: &str) -> Option<&'static str> {
+    match text.to_lowercase().trim_end_matches('s') {
+        "sec" | "second" => Some("s"),
+        "min" | "minute" => Some("m"),
+        "hr" | "hour" => Some("h"),
+        "day" => Some("d"),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -158,6 +171,8 @@ mod tests {
         );
         check::<Timeout>("-5s", Err(("must be a duration such as `\"30s\"`, not `-5s`", whole)));
         check::<Timeout>("", Err(("must be a duration such as `\"30s\"`, not ``", whole)));
+        check::<Timeout>("minute", Err(("must be a duration such as `\"30s\"`, not `minute`", "write `\"1m\"`")));
+        check::<Timeout>("2 days", Err(("has a space between the number and the unit", "write `\"2d\"`")));
         check::<Timeout>("soon", Err(("must be a duration such as `\"30s\"`, not `soon`", whole)));
         check::<Timeout>("٣s", Err(("must be a duration such as `\"30s\"`, not `٣s`", whole)));
     }
