@@ -98,16 +98,22 @@ pub fn check(text: &str, files: &dyn Fn(&str) -> Result<String, String>) -> Resu
         problems.dedup();
         return Err(problems);
     }
-    let checked = file.as_ref().ok_or_else(String::new).and_then(|file| finish(file, &names));
-    // Whatever the gateway's types refuse is checked above with its place; this is the net below.
-    checked
-        .map_err(|refused| vec![Problem::error(&root.place, format!("the file is refused: {refused}"), "correct it")])
+    let checked = file.as_ref().ok_or_else(unexplained).and_then(|file| finish(file, &names));
+    // Whatever the gateway's types refuse is found above, with its place; this is the net below.
+    checked.map_err(|refused| {
+        let hint = "this should have been said about one line: please report it, with the file";
+        vec![Problem::error(&root.place, format!("the file is refused: {refused}"), hint)]
+    })
+}
+
+fn unexplained() -> String {
+    "a value is missing or wrong".to_owned()
 }
 
 /// Compiles and lowers a file without errors.
 fn finish(file: &File, names: &Names) -> Result<Checked, String> {
     let mut compiler = Compiler { names, secrets: Secrets::default() };
-    let content = file.compile(&mut compiler).ok_or_else(String::new)?;
+    let content = file.compile(&mut compiler).ok_or_else(unexplained)?;
     let compiled = Compiled { version: version(&content), content };
     let gateway = lower(compiled.clone())?;
     let mut warnings = file.warnings();
