@@ -22,6 +22,13 @@ const MANIFESTS = ["Cargo.toml", "Cargo.lock"];
 const programsStamp = new Stamp("programs");
 const programsInputs = () => digest(files("crates", "edge/bindgen", ...MANIFESTS), process.env.CARGO_TARGET_DIR ?? "");
 
+// These programs run for a moment: compiling them must not take longer than it has to.
+const UNOPTIMISED = [
+  'profile.tools.inherits="dev"',
+  "profile.tools.debug=false",
+  'profile.tools.package."*".opt-level=0',
+].flatMap((setting) => ["--config", setting]);
+
 const programs = {
   title: "compiling the tidegate program",
   current() {
@@ -30,7 +37,9 @@ const programs = {
   },
   async run(progress) {
     const inputs = programsInputs();
-    const artifacts = await cargoBuild("the program", ["-p", "tidegate-cli", "-p", "tidegate-bindgen"], progress);
+    const names = ["-p", "tidegate-cli", "-p", "tidegate-bindgen"];
+    const profile = ["--profile", "tools", ...UNOPTIMISED];
+    const artifacts = await cargoBuild("the program", [...names, ...profile], progress);
     const executable = (name) => {
       const found = artifacts.find(({ target, executable }) => target.name === name && executable !== null);
       if (found === undefined) throw new Fault(`cargo built no program named ${name}.`);
@@ -84,7 +93,7 @@ const WASM_FEATURES = [
   "reference-types",
   "sign-ext",
 ];
-const OPTIMISE = ["-O3", "--converge", ...WASM_FEATURES.map((feature) => `--enable-${feature}`)];
+const OPTIMISE = ["-O3", ...WASM_FEATURES.map((feature) => `--enable-${feature}`)];
 
 const optimisedStamp = new Stamp("optimised");
 const optimisedInputs = () => digest([bindingsWasm, "package-lock.json"], ...OPTIMISE);

@@ -6,7 +6,7 @@ import path from "node:path";
 import { parseEnv } from "node:util";
 
 import { tidegateProgram } from "./build.mjs";
-import { Fault, Report } from "./fault.mjs";
+import { Fault, Report, say } from "./fault.mjs";
 import { TYPED_IN } from "./paths.mjs";
 import { run } from "./program.mjs";
 
@@ -22,6 +22,7 @@ export async function compileConfig(file) {
       cwd: TYPED_IN,
     });
     if (code !== 0) throw new Report(stderr || stdout || `tidegate compile ended with ${code} and no word.`);
+    if (stderr !== "") say(stderr.trimEnd()); // warnings
     const manifest = JSON.parse(readFileSync(path.join(directory, "config.json"), "utf8"));
     return { bytes: readFileSync(output), manifest };
   } finally {
