@@ -1,0 +1,48 @@
+// What Tidegate is measured against: a Worker that passes requests on and decides nothing. Each variant is written the
+// fastest honest way on this runtime: of seven ways to set fields on a request this one took the least time.
+
+import { ORIGINS } from "./settings.mjs";
+
+const ORIGIN = ORIGINS.eu[0];
+const POLICY = '"per-user";q=1000;w=1, "per-organisation";q=2000;w=1';
+const LIMIT = '"per-user";r=99999999;t=1, "per-organisation";r=199999999;t=1';
+
+/** Nothing set: the runtime's own floor. */
+function nothing(url, request) {
+  return fetch(url, request);
+}
+
+/** The request fields that Tidegate sets. */
+function requestFields(url, request) {
+  const headers = new Headers(request.headers);
+  const id = crypto.randomUUID().replaceAll("-", "");
+  headers.set("x-forwarded-for", headers.get("cf-connecting-ip"));
+  headers.set("x-forwarded-proto", "http");
+  headers.set("x-forwarded-host", headers.get("host"));
+  headers.set("x-request-id", id);
+  headers.set("traceparent", `00-${id}-${id.slice(0, 16)}-00`);
+  headers.set("via", "1.1 bare");
+  headers.set("cdn-loop", "bare");
+  headers.set("x-user-id", "user-1");
+  return fetch(url, { method: request.method, headers, body: request.body, redirect: "manual" });
+}
+
+/** The request fields, and the two fields that a limit adds to the response. */
+async function bothFields(url, request) {
+  const answer = await requestFields(url, request);
+  const response = new Response(answer.body, answer);
+  response.headers.set("ratelimit-policy", POLICY);
+  response.headers.set("ratelimit", LIMIT);
+  return response;
+}
+
+const VARIANTS = { nothing, request: requestFields, both: bothFields };
+
+export default {
+  fetch(request) {
+    const { url } = request;
+    const start = url.indexOf("/", 8);
+    const end = url.indexOf("/", start + 1);
+    return VARIANTS[url.slice(start + 1, end)](ORIGIN + url.slice(end), request);
+  },
+};

@@ -1,0 +1,37 @@
+// Tidegate's Worker, and how often it calls a Durable Object: counted where the calls leave, whatever they are.
+
+import gateway from "./worker.mjs";
+
+export { Limiter } from "./worker.mjs";
+
+let calls = 0;
+
+const bound = (target, name) => (typeof target[name] === "function" ? target[name].bind(target) : target[name]);
+
+/** A stub whose methods count. */
+const counted = (stub) =>
+  new Proxy(stub, {
+    get(target, name) {
+      if (typeof target[name] !== "function") return target[name];
+      return (...parameters) => {
+        calls += 1;
+        return target[name](...parameters);
+      };
+    },
+  });
+
+/** A namespace whose stubs do. */
+const countedNamespace = (namespace) =>
+  new Proxy(namespace, {
+    get(target, name) {
+      if (name !== "get" && name !== "getByName") return bound(target, name);
+      return (...parameters) => counted(target[name](...parameters));
+    },
+  });
+
+export default {
+  fetch(request, env, ctx) {
+    if (request.url.endsWith("/durable-object-calls")) return new Response(`${calls}`);
+    return gateway.fetch(request, { ...env, LIMITER: countedNamespace(env.LIMITER) }, ctx);
+  },
+};
