@@ -99,9 +99,9 @@ impl KeyRing {
     pub fn attempt(&mut self, now: Duration) {
         // After a cooldown without an outcome, those under way are lost.
         self.under_way = if self.rested(now, COOLDOWN) { 1 } else { self.under_way.saturating_add(1) };
-        self.last_attempt = self.last_attempt.max(Some(now));
+        self.last_attempt = Some(now);
         if self.last_good_at(now).is_some() {
-            self.last_search = self.last_search.max(Some(now));
+            self.last_search = Some(now);
         }
     }
 
@@ -144,9 +144,9 @@ impl KeyRing {
     fn settle(&mut self, now: Duration) {
         self.under_way = 0;
         if self.last_search.is_some() && self.last_search == self.last_attempt {
-            self.last_search = self.last_search.max(Some(now));
+            self.last_search = Some(now);
         }
-        self.last_attempt = self.last_attempt.max(Some(now));
+        self.last_attempt = Some(now);
     }
 
     fn last_good_at(&self, now: Duration) -> Option<&Fetched> {

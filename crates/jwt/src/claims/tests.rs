@@ -169,6 +169,7 @@ fn a_dotted_name_is_a_claim_or_else_a_path() {
         Some("acme"),
         Some("acme"),
     );
+    check_text(r#"{"a.b":"x"},"c.a":{"b":"y"}"#, "c.a.b", Some("y"), Some("y"));
     check_text(r#"{"a":"x"}"#, "c.a.b", None, None);
     check_text(r#"["x"]"#, "c.0", None, None);
     check_text(r#"{"":"x"}"#, "c.", Some("x"), Some("x"));
