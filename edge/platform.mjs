@@ -31,7 +31,11 @@ export async function forward(exchange, request, url, removed, set, timeoutMs) {
     const headers = new Headers(request.headers);
     removeFields(headers, removed);
     setFields(headers, set);
-    response = await Promise.race([fetch(url, { method, headers, body, redirect: "manual" }), timeout]);
+    const init = { method, headers, body, redirect: "manual" };
+    // The runtime refuses a GET with content, even with an empty one, unless it is copied from another request.
+    const withContent = body !== null && (method === "GET" || method === "HEAD");
+    const sent = withContent ? fetch(new Request(url, request), { headers, redirect: "manual" }) : fetch(url, init);
+    response = await Promise.race([sent, timeout]);
   } catch (error) {
     clearTimeout(timer);
     return exchange.failed(String(error?.message ?? error));

@@ -1,0 +1,61 @@
+// A client that writes bytes by hand.
+
+import { connect } from "node:net";
+
+import { cutResponse } from "./message.mjs";
+import { deferred, within } from "./time.mjs";
+
+const PATIENCE_MS = 10_000;
+
+/** Lines of a request, without a body unless the last parts bring one. */
+export function request(line, ...fields) {
+  return `${[line, ...fields].join("\r\n")}\r\n\r\n`;
+}
+
+/**
+ * Sends bytes on a connection of their own and reads `count` responses, or as many as come before the far side closes.
+ * Rejects with `Malformed` when what comes back is no HTTP. `finish`: the far side learns that no more bytes come.
+ */
+export async function talk(port, bytes, { count = 1, patienceMs = PATIENCE_MS, finish = false } = {}) {
+  const parts = Array.isArray(bytes) ? bytes : [bytes];
+  const first = Buffer.from(parts[0], "latin1").toString("latin1", 0, 8);
+  const method = /^[A-Z]+/.exec(first.trimStart())?.[0] ?? "GET";
+  const responses = [];
+  const { promise, resolve, reject } = deferred();
+  let received = Buffer.alloc(0);
+  const socket = connect({ host: "127.0.0.1", port });
+  const read = (closed) => {
+    try {
+      while (responses.length < count) {
+        const response = cutResponse(received, method, closed);
+        if (response === undefined) break;
+        received = response.rest;
+        responses.push(response);
+      }
+    } catch (error) {
+      return reject(error);
+    }
+    if (closed || responses.length === count) resolve();
+  };
+  socket.on("data", (data) => {
+    received = Buffer.concat([received, data]);
+    read(false);
+  });
+  socket.on("close", () => read(true));
+  socket.on("error", () => {}); // "close" follows
+  socket.on("connect", () => {
+    for (const part of parts) socket.write(typeof part === "string" ? Buffer.from(part, "latin1") : part);
+    if (finish) socket.end();
+  });
+  try {
+    await within(patienceMs, `a response to ${JSON.stringify(String(parts[0]).slice(0, 60))}`, promise);
+  } finally {
+    socket.destroy();
+  }
+  return responses;
+}
+
+/** The same for one request: its response, or undefined when the far side closed without one. */
+export async function ask(port, bytes, options) {
+  return (await talk(port, bytes, options))[0];
+}
