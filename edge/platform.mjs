@@ -2,11 +2,13 @@
 //
 // Lists cross the boundary as one text with line feeds, because each crossing costs as much as a small request.
 
-// The lower-case names of a request's fields.
-export function fieldNames(headers) {
-  let names = "";
-  for (const name of headers.keys()) names += names === "" ? name : "\n" + name;
-  return names;
+// The head of a request: its method, its URL, "1" if it has a body, then each field's name and value.
+//
+// A name that several lines have is there once, with its values joined by ", ".
+export function head(request) {
+  let text = `${request.method}\n${request.url}\n${request.body === null ? "" : "1"}`;
+  for (const [name, value] of request.headers) text += `\n${name}\n${value}`;
+  return text;
 }
 
 // Where the runtime sees the client: colo, country, continent, subdivision; empty where it doesn't say.

@@ -1,47 +1,59 @@
-//! The head of a request, read lazily: each field costs a crossing into JavaScript.
-
-use std::cell::OnceCell;
+//! The head of a request, read in one crossing: each further one would cost as much as the look-ups of a whole request.
 
 use tidegate_gateway::Head;
 use tidegate_steering::Location;
-use web_sys::{Headers, Request};
+use web_sys::Request;
 
 use crate::js;
 
-/// A `web_sys::Request` without its body.
+/// The head of a `web_sys::Request`, as `head` in `platform.mjs` writes it.
 pub(crate) struct RequestHead {
     request: Request,
-    headers: Headers,
-    method: OnceCell<String>,
-    url: OnceCell<String>,
+    text: String,
 }
 
 impl RequestHead {
     pub(crate) fn new(request: Request) -> Self {
-        Self { headers: request.headers(), request, method: OnceCell::new(), url: OnceCell::new() }
+        Self { text: js::head(&request), request }
+    }
+
+    fn line(&self, index: usize) -> &str {
+        self.text.split('\n').nth(index).unwrap_or_default()
+    }
+
+    /// The fields, each once. No value can hold a line feed: RFC 9110, section 5.5.
+    fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        let mut lines = self.text.split('\n').skip(3);
+        std::iter::from_fn(move || Some((lines.next()?, lines.next()?)))
     }
 }
 
 impl Head for RequestHead {
     fn method(&self) -> &str {
-        self.method.get_or_init(|| self.request.method())
+        self.line(0)
     }
 
     fn url(&self) -> &str {
-        self.url.get_or_init(|| self.request.url())
+        self.line(1)
     }
 
     fn field(&self, name: &str) -> Option<String> {
-        // An invalid name is the only error, and no field has one.
-        self.headers.get(name).ok().flatten()
+        self.fields().find(|(candidate, _)| *candidate == name).map(|(_, value)| value.to_owned())
     }
 
     fn field_names(&self) -> String {
-        js::field_names(&self.headers)
+        let mut names = String::with_capacity(256);
+        for (name, _) in self.fields() {
+            if !names.is_empty() {
+                names.push('\n');
+            }
+            names.push_str(name);
+        }
+        names
     }
 
     fn has_body(&self) -> bool {
-        self.request.body().is_some()
+        !self.line(2).is_empty()
     }
 
     fn location(&self) -> Location {

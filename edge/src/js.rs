@@ -1,16 +1,15 @@
 //! The functions of `platform.mjs`: the runtime, as this crate sees it.
 
-use js_sys::{Array, Object, Promise};
+use js_sys::{Array, Object, Promise, Uint8Array};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{Headers, Request, Response};
+use web_sys::{Request, Response};
 
 use crate::exchange::OriginExchange;
 
 #[wasm_bindgen(raw_module = "../edge/platform.mjs")]
 extern "C" {
-    #[wasm_bindgen(js_name = fieldNames)]
-    pub(crate) fn field_names(headers: &Headers) -> String;
+    pub(crate) fn head(request: &Request) -> String;
 
     pub(crate) fn location(request: &Request) -> String;
 
@@ -27,7 +26,8 @@ extern "C" {
 
     pub(crate) fn amend(response: &Response, removed: &str, lines: &str) -> Response;
 
-    pub(crate) fn spend(namespace: &JsValue, object: &str, message: &[u8], timeout_ms: f64) -> Promise;
+    // An array of its own: a slice would be a view, and the call would send the whole memory behind it.
+    pub(crate) fn spend(namespace: &JsValue, object: &str, message: Uint8Array, timeout_ms: f64) -> Promise;
 
     #[wasm_bindgen(js_name = keySet)]
     pub(crate) fn key_set(url: &str, timeout_ms: f64, bytes_max: f64) -> Promise;

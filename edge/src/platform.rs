@@ -96,8 +96,9 @@ impl Platform for Workers {
 
     async fn spend(&self, object: &str, request: &SpendRequest) -> Result<SpendReply, Unreachable> {
         let namespace = self.binding("LIMITER").ok_or_else(|| Unreachable::new("there is no binding LIMITER"))?;
+        let message = Uint8Array::from(request.encode().as_slice());
         let timeout_ms = LIMITER_TIMEOUT.as_secs_f64() * 1_000.0;
-        let reply = settled(js::spend(&namespace, object, &request.encode(), timeout_ms)).await?;
+        let reply = settled(js::spend(&namespace, object, message, timeout_ms)).await?;
         let bytes = Uint8Array::new(&reply).to_vec();
         SpendReply::decode(&bytes, request).map_err(|error| Unreachable::new(error.to_string()))
     }

@@ -91,8 +91,7 @@ async fn identify<P: Platform>(
             Ok(claims) => {
                 let claims = Rc::new(claims);
                 let name: Rc<str> = issuer.name.as_str().into();
-                let expiry = claims.expires_at().saturating_add(issuer.policy.leeway());
-                let until = expiry.min(now.saturating_add(Tokens::TRUST));
+                let until = claims.valid_until().min(now.saturating_add(Tokens::TRUST));
                 let verified = Verified { issuer: Rc::clone(&name), claims: Rc::clone(&claims), until };
                 memory.borrow_mut().tokens.remember(credential.text(), verified);
                 return Ok(Identity { issuer: name, claims, remembered: false });
