@@ -1,16 +1,18 @@
 import { readFileSync } from "node:fs";
+import path from "node:path";
 
 import { parse } from "./lib/arguments.mjs";
 import { setUp, tidegateProgram } from "./lib/build.mjs";
 import { main, say } from "./lib/fault.mjs";
 import { goOnUnderModernNode } from "./lib/node.mjs";
+import { BUILD, ROOT } from "./lib/paths.mjs";
 import { run, show } from "./lib/program.mjs";
 import { addRustComponents, addWasmTarget } from "./lib/setup.mjs";
 import { files } from "./lib/steps.mjs";
 
 const USAGE = `usage: npm run check
 
-Format, lints, the example configuration, licences and advisories, the scripts' form.`;
+Format, lints, the example configuration, licences and advisories, the deployment, the scripts' form.`;
 
 const LINE_MAX = 120;
 const LINES_MAX = 300;
@@ -28,7 +30,7 @@ async function licencesAndAdvisories() {
 
 /** Complaints about one script: it parses, and it has the form that all of them have. */
 async function complaints(name, transform) {
-  const text = readFileSync(name, "utf8");
+  const text = readFileSync(path.join(ROOT, name), "utf8");
   const found = [];
   await transform(text, { loader: "js", format: "esm", sourcefile: name, logLevel: "silent" }).catch((error) => {
     for (const { location, text: words } of error.errors) found.push(`${location?.line ?? 1}: ${words}`);
@@ -51,9 +53,19 @@ async function scripts() {
   return found.length;
 }
 
+/** wrangler accepts what would be deployed. Nothing leaves the machine, and nobody needs to be logged in. */
+async function deployment() {
+  const parameters = ["deploy", "--dry-run", "--outdir", path.join(BUILD, ".deployment")];
+  const wrangler = path.join(ROOT, "node_modules", "wrangler", "bin", "wrangler.js");
+  const { code, stdout, stderr } = await run(process.execPath, [wrangler, ...parameters]);
+  const [size] = /^Total Upload:.*$/m.exec(stdout) ?? [];
+  say(code === 0 && size !== undefined ? size : stdout + stderr);
+  return code;
+}
+
 /** The lock file names no registry but the public one, and one version of the tools that must agree. */
 function lockFile() {
-  const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8"));
+  const { packages } = JSON.parse(readFileSync(path.join(ROOT, "package-lock.json"), "utf8"));
   const found = [];
   for (const [name, { resolved }] of Object.entries(packages)) {
     if (resolved !== undefined && !resolved.startsWith(REGISTRY)) found.push(`${name} comes from ${resolved}`);
@@ -76,13 +88,14 @@ const CHECKS = [
   ],
   ["tidegate check tidegate.toml", () => show(tidegateProgram(), ["check", "tidegate.toml"])],
   ["licences and advisories", licencesAndAdvisories],
+  ["wrangler deploy --dry-run", deployment],
   ["scripts", scripts],
   ["lock file", lockFile],
 ];
 
 await main(async () => {
   parse(USAGE, {});
-  await setUp("programs");
+  await setUp("worker");
   await goOnUnderModernNode();
   await addWasmTarget();
   await addRustComponents("rustfmt", "clippy");
