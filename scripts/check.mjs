@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 
 import { parse } from "./lib/arguments.mjs";
-import { setUp, tidegateProgram } from "./lib/build.mjs";
+import { program, setUp } from "./lib/build.mjs";
 import { main, say } from "./lib/fault.mjs";
 import { goOnUnderModernNode } from "./lib/node.mjs";
 import { BUILD, ROOT } from "./lib/paths.mjs";
@@ -86,7 +86,7 @@ const CHECKS = [
     "lints, edge",
     () => cargo("clippy", "--locked", "-p", "tidegate-edge", "--target", "wasm32-unknown-unknown", ...deny),
   ],
-  ["tidegate check tidegate.toml", () => show(tidegateProgram(), ["check", "tidegate.toml"])],
+  ["tidegate check tidegate.toml", () => show(program("tidegate"), ["check", "tidegate.toml"])],
   ["licences and advisories", licencesAndAdvisories],
   ["wrangler deploy --dry-run", deployment],
   ["scripts", scripts],

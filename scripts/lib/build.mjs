@@ -9,7 +9,7 @@ import { checkNode, modernNode } from "./node.mjs";
 import { BUILD, ROOT } from "./paths.mjs";
 import { run } from "./program.mjs";
 import { addWasmTarget, cargoBuild, packages } from "./setup.mjs";
-import { bringUpToDate, digest, files, Stamp } from "./steps.mjs";
+import { bringUpToDate, digest, files, noteOf, stampedStep } from "./steps.mjs";
 
 const inBuild = (name) => path.join(BUILD, name);
 const BINDINGS = inBuild("bindgen"); // what wasm-bindgen makes
@@ -19,8 +19,7 @@ export const WASM = inBuild("tidegate_bg.wasm");
 // ---- the native programs ----------------------------------------------------
 
 const MANIFESTS = ["Cargo.toml", "Cargo.lock"];
-const programsStamp = new Stamp("programs");
-const programsInputs = () => digest(files("crates", "edge/bindgen", ...MANIFESTS), process.env.CARGO_TARGET_DIR ?? "");
+const PROGRAMS = { tidegate: "tidegate-cli", "tidegate-bindgen": "tidegate-bindgen" };
 
 // These programs run for a moment: compiling them must not take longer than it has to.
 const UNOPTIMISED = [
@@ -29,60 +28,48 @@ const UNOPTIMISED = [
   'profile.tools.package."*".opt-level=0',
 ].flatMap((setting) => ["--config", setting]);
 
-const programs = {
+const programs = stampedStep("programs", {
   title: "compiling the tidegate program",
-  current() {
-    const { made = { missing: inBuild("missing") } } = programsStamp.read();
-    return programsStamp.matches(programsInputs(), Object.values(made));
-  },
+  inputs: () => digest(files("crates", "edge/bindgen", ...MANIFESTS), ...UNOPTIMISED),
+  outputs: () => Object.keys(PROGRAMS).map((name) => noteOf("programs").paths?.[name] ?? inBuild("nothing")),
   async run(progress) {
-    const inputs = programsInputs();
-    const names = ["-p", "tidegate-cli", "-p", "tidegate-bindgen"];
-    const profile = ["--profile", "tools", ...UNOPTIMISED];
-    const artifacts = await cargoBuild("the program", [...names, ...profile], progress);
-    const executable = (name) => {
-      const found = artifacts.find(({ target, executable }) => target.name === name && executable !== null);
-      if (found === undefined) throw new Fault(`cargo built no program named ${name}.`);
-      return found.executable;
-    };
-    programsStamp.write({
-      inputs,
-      made: { tidegate: executable("tidegate"), bindgen: executable("tidegate-bindgen") },
-    });
+    const packages = Object.values(PROGRAMS).flatMap((name) => ["-p", name]);
+    const artifacts = await cargoBuild("the program", [...packages, "--profile", "tools", ...UNOPTIMISED], progress);
+    const paths = {};
+    for (const { target, executable } of artifacts) if (executable !== null) paths[target.name] = executable;
+    return { paths };
   },
-};
+});
 
-/** The path of the `tidegate` program that the build made. */
-export function tidegateProgram() {
-  const { made } = programsStamp.read();
-  if (made === undefined) throw new Fault("the tidegate program is not built yet: run `npm run build`.");
-  return made.tidegate;
+/** The path of a native program that the build made: "tidegate" or "tidegate-bindgen". */
+export function program(name) {
+  const found = noteOf("programs").paths?.[name];
+  if (found === undefined) throw new Fault(`the program ${name} is not built yet: run \`npm run build\`.`);
+  return found;
 }
 
 // ---- the edge ---------------------------------------------------------------
 
 const [bindingsScript, bindingsWasm] = ["tidegate.js", "tidegate_bg.wasm"].map((name) => path.join(BINDINGS, name));
-const edgeStamp = new Stamp("edge");
-const edgeSources = () => files("crates", "edge", ...MANIFESTS).filter((name) => name !== "edge/entry.mjs");
-const edgeInputs = () => digest(edgeSources(), process.env.RUSTFLAGS ?? "");
 
-const edge = {
+const edge = stampedStep("edge", {
   title: "compiling the edge to Wasm",
-  current: () => edgeStamp.matches(edgeInputs(), [bindingsScript, bindingsWasm]),
+  inputs() {
+    const sources = files("crates", "edge", ...MANIFESTS).filter((name) => name !== "edge/entry.mjs");
+    return digest(sources, process.env.RUSTFLAGS ?? "");
+  },
+  outputs: () => [bindingsScript, bindingsWasm],
   async run(progress) {
-    const inputs = edgeInputs();
     await addWasmTarget();
     const target = ["--release", "--target", "wasm32-unknown-unknown"];
     const artifacts = await cargoBuild("the edge", ["-p", "tidegate-edge", ...target], progress);
     const wasm = artifacts.flatMap(({ filenames }) => filenames).find((name) => name.endsWith("/tidegate_edge.wasm"));
     if (wasm === undefined) throw new Fault("cargo built no tidegate_edge.wasm: edge/Cargo.toml must be a cdylib.");
-    progress("making the JavaScript module");
     rmSync(BINDINGS, { recursive: true, force: true });
-    const { code, stderr } = await run(programsStamp.read().made.bindgen, [wasm, BINDINGS]);
+    const { code, stderr } = await run(program("tidegate-bindgen"), [wasm, BINDINGS]);
     if (code !== 0) throw new Fault(`wasm-bindgen refused the edge (${stderr.trim()}).`);
-    edgeStamp.write({ inputs });
   },
-};
+});
 
 // Everything that rustc uses for this target without being asked.
 const WASM_FEATURES = [
@@ -95,69 +82,59 @@ const WASM_FEATURES = [
 ];
 const OPTIMISE = ["-O3", ...WASM_FEATURES.map((feature) => `--enable-${feature}`)];
 
-const optimisedStamp = new Stamp("optimised");
-const optimisedInputs = () => digest([bindingsWasm, "package-lock.json"], ...OPTIMISE);
-
-const optimised = {
+const optimised = stampedStep("optimised", {
   title: "optimising the Wasm",
-  current: () => optimisedStamp.matches(optimisedInputs(), [WASM]),
+  inputs: () => digest([bindingsWasm, "package-lock.json"], ...OPTIMISE),
+  outputs: () => [WASM],
   async run() {
-    const inputs = optimisedInputs();
-    const program = path.join(ROOT, "node_modules", "binaryen", "bin", "wasm-opt");
+    const wasmOpt = path.join(ROOT, "node_modules", "binaryen", "bin", "wasm-opt");
     const made = `${WASM}.new`;
-    const { code, stderr } = await run(modernNode(), [program, ...OPTIMISE, bindingsWasm, "-o", made]);
+    const { code, stderr } = await run(modernNode(), [wasmOpt, ...OPTIMISE, bindingsWasm, "-o", made]);
     if (code !== 0) throw new Fault(`wasm-opt failed (${stderr.trim()}).`);
     renameSync(made, WASM);
-    optimisedStamp.write({ inputs });
+  },
+});
+
+// The platform compiles the Wasm and hands over the configuration: both stay imports, beside the bundle.
+const besideTheBundle = {
+  name: "beside-the-bundle",
+  setup({ onResolve }) {
+    const keep = ({ path: name }) => ({ path: `./${path.basename(name)}`, external: true });
+    onResolve({ filter: /\.(wasm|bin)$/ }, keep);
   },
 };
 
-const bundleStamp = new Stamp("bundle");
-const scripts = () => files("edge", path.relative(ROOT, BINDINGS)).filter((name) => /\.m?js$/.test(name));
-const bundleInputs = () => digest([...scripts(), "package-lock.json"]);
-
-const bundle = {
+const bundle = stampedStep("bundle", {
   title: "bundling the Worker",
-  current: () => bundleStamp.matches(bundleInputs(), [WORKER]),
+  inputs() {
+    const scripts = files("edge", path.relative(ROOT, BINDINGS)).filter((name) => /\.m?js$/.test(name));
+    return digest([...scripts, "package-lock.json"]);
+  },
+  outputs: () => [WORKER],
   async run() {
-    const inputs = bundleInputs();
     for (const name of ["tidegate.js", "snippets"]) {
       rmSync(inBuild(name), { recursive: true, force: true });
       if (existsSync(path.join(BINDINGS, name))) cpSync(path.join(BINDINGS, name), inBuild(name), { recursive: true });
     }
     const { build } = await import("esbuild");
-    // The platform compiles the Wasm and hands over the configuration: both stay imports, beside the bundle.
-    const besideTheBundle = {
-      name: "beside-the-bundle",
-      setup: ({ onResolve }) =>
-        onResolve({ filter: /\.(wasm|bin)$/ }, ({ path: name }) => ({
-          path: `./${path.basename(name)}`,
-          external: true,
-        })),
-    };
-    const options = {
+    const result = build({
+      entryPoints: [path.join(ROOT, "edge", "entry.mjs")],
+      outfile: WORKER,
       bundle: true,
-      format: "esm",
       minify: true,
+      format: "esm",
       platform: "neutral",
       target: "es2024",
       charset: "utf8",
-    };
-    try {
-      await build({
-        ...options,
-        entryPoints: [path.join(ROOT, "edge", "entry.mjs")],
-        external: ["cloudflare:*"],
-        outfile: WORKER,
-        plugins: [besideTheBundle],
-        logLevel: "error",
-      });
-    } catch (error) {
-      throw new Fault("edge/entry.mjs cannot be bundled; esbuild's words are above.", { cause: error });
-    }
-    bundleStamp.write({ inputs });
+      external: ["cloudflare:*"],
+      plugins: [besideTheBundle],
+      logLevel: "error",
+    });
+    await result.catch((cause) => {
+      throw new Fault("edge/entry.mjs cannot be bundled; esbuild's words are above.", { cause });
+    });
   },
-};
+});
 
 // ---- together ---------------------------------------------------------------
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { parseEnv } from "node:util";
 
-import { tidegateProgram } from "./build.mjs";
+import { program } from "./build.mjs";
 import { Fault, Report, say } from "./fault.mjs";
 import { TYPED_IN } from "./paths.mjs";
 import { run } from "./program.mjs";
@@ -18,7 +18,7 @@ export async function compileConfig(file) {
   const directory = mkdtempSync(path.join(tmpdir(), "tidegate-"));
   try {
     const output = path.join(directory, "config.bin");
-    const { code, stdout, stderr } = await run(tidegateProgram(), ["compile", file, "--out", output], {
+    const { code, stdout, stderr } = await run(program("tidegate"), ["compile", file, "--out", output], {
       cwd: TYPED_IN,
     });
     if (code !== 0) throw new Report(stderr || stdout || `tidegate compile ended with ${code} and no word.`);

@@ -46,7 +46,13 @@ export const packages = {
   title: "installing the npm packages",
   current: packagesInstalled,
   async run(progress) {
-    const quick = ["--ignore-scripts", "--prefer-offline", "--engine-strict=false"];
+    const quick = [
+      "--ignore-scripts",
+      "--prefer-offline",
+      "--engine-strict=false",
+      "--include=dev",
+      "--include=optional",
+    ];
     const patience = ["--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"];
     const [command, ...first] = npm();
     const parameters = [...first, "ci", "--loglevel=error", ...quick, ...patience];

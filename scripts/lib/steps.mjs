@@ -9,6 +9,7 @@ import { Fault, say } from "./fault.mjs";
 import { BUILD, ROOT } from "./paths.mjs";
 
 const LOCK = path.join(BUILD, ".lock");
+const LOCK_GRACE_MILLISECONDS = 5_000;
 const HEARTBEAT_SECONDS = 15;
 
 /** Every file under the given paths (relative to the repository), in a stable order. */
@@ -38,29 +39,33 @@ export function digest(names, ...words) {
   return hash.digest("hex");
 }
 
-/** The note that a step leaves behind: what it was made from, and what it learned. */
-export class Stamp {
-  constructor(name, directory = path.join(BUILD, ".stamps")) {
-    this.file = path.join(directory, name);
-  }
+const STAMPS = path.join(BUILD, ".stamps");
 
-  read() {
-    try {
-      return JSON.parse(readFileSync(this.file, "utf8"));
-    } catch {
-      return {}; // absent or cut short: the step runs again
-    }
+/** The note that a step left behind: what it was made from, and what its `run` returned. */
+export function noteOf(name) {
+  try {
+    return JSON.parse(readFileSync(path.join(STAMPS, name), "utf8"));
+  } catch {
+    return {}; // absent or cut short: the step runs again
   }
+}
 
-  write(note) {
-    mkdirSync(path.dirname(this.file), { recursive: true });
-    writeFileSync(this.file, JSON.stringify(note));
-  }
-
-  /** Whether the step ran on these inputs and its outputs are still there. */
-  matches(inputs, outputs) {
-    return this.read().inputs === inputs && outputs.every((output) => existsSync(output));
-  }
+/**
+ * A step that is up to date while `inputs()` gives the same text as when it ran, and its `outputs()` are there. It has
+ * no note while it runs, so that one that was interrupted runs again.
+ */
+export function stampedStep(name, { title, inputs, outputs, run }) {
+  return {
+    title,
+    current: () => noteOf(name).inputs === inputs() && outputs().every((output) => existsSync(output)),
+    async run(progress) {
+      const note = { inputs: inputs() };
+      rmSync(path.join(STAMPS, name), { force: true });
+      Object.assign(note, await run(progress));
+      mkdirSync(STAMPS, { recursive: true });
+      writeFileSync(path.join(STAMPS, name), JSON.stringify(note));
+    },
+  };
 }
 
 function alive(processId) {
@@ -69,6 +74,18 @@ function alive(processId) {
     return true;
   } catch (error) {
     return error.code === "EPERM";
+  }
+}
+
+/** The process that holds the lock; undefined when nobody does, or nobody does any more. */
+function lockHolder() {
+  try {
+    const holder = Number(readFileSync(LOCK, "utf8"));
+    // Its maker has not written its number yet, or never came to it.
+    if (holder === 0) return Date.now() - statSync(LOCK).mtimeMs < LOCK_GRACE_MILLISECONDS ? "?" : undefined;
+    return alive(holder) ? holder : undefined;
+  } catch {
+    return undefined;
   }
 }
 
@@ -82,15 +99,16 @@ async function withLock(work) {
     } catch (error) {
       if (error.code !== "EEXIST") throw new Fault(`${BUILD} cannot be written (${error.code}).`);
     }
-    const holder = Number(readFileSync(LOCK, { encoding: "utf8", flag: "a+" }));
-    if (holder !== 0 && !alive(holder)) rmSync(LOCK, { force: true });
-    else if (!told) say(`waiting for the build that process ${holder} runs …`);
+    const holder = lockHolder();
+    if (holder === undefined) rmSync(LOCK, { force: true });
+    else if (!told)
+      say(`waiting for the build of process ${holder} (or for the end of ${path.relative(ROOT, LOCK)}) …`);
     told = true;
   }
   const release = () => rmSync(LOCK, { force: true });
   process.once("exit", release);
   try {
-    return await work();
+    await work();
   } finally {
     process.off("exit", release);
     release();
@@ -126,16 +144,11 @@ async function withProgress(label, work) {
  * earlier one makes is asked again when its turn comes.
  */
 export async function bringUpToDate(steps) {
-  const pending = () =>
-    steps.slice(
-      Math.max(
-        0,
-        steps.findIndex((step) => !step.current()),
-      ),
-    );
-  if (steps.every((step) => step.current())) return;
+  const first = () => steps.findIndex((step) => !step.current());
+  if (first() === -1) return;
   await withLock(async () => {
-    const due = steps.every((step) => step.current()) ? [] : pending();
+    // Asked again: whoever held the lock may have done the work.
+    const due = first() === -1 ? [] : steps.slice(first());
     for (const [index, step] of due.entries()) {
       if (step.current()) continue;
       await withProgress(`[${index + 1}/${due.length}] ${step.title}`, (progress) => step.run(progress));
