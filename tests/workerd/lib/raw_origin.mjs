@@ -55,7 +55,7 @@ class RawOrigin {
           this.requests.push({ ...request, raw });
           const answer = this.answer(request, socket);
           if (answer === null) return socket.destroy();
-          if (answer !== undefined) socket.write(answer);
+          if (answer !== undefined) socket.write(Buffer.from(answer, "latin1"));
         }
       } catch (error) {
         if (!(error instanceof Malformed)) throw error;
