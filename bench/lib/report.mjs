@@ -87,14 +87,13 @@ function seriesTable(throughput, firstSeen = {}) {
   const microseconds = (values) => (values?.every(Number.isFinite) ? median(values).toFixed(0) : "");
   const row = (name, result) => {
     const perSecond = spread(result.perSecond);
-    const times = [result.processor, result.p50, result.p99].map(microseconds);
-    return [name, perSecond.median.toFixed(0), range(perSecond, 0), ...times];
+    return [name, perSecond.median.toFixed(0), range(perSecond, 0), microseconds(result.processor)];
   };
   const rows = SERIES.map((each) => seriesName(...each))
     .filter((name) => throughput[name] !== undefined)
     .map((name) => row(name, throughput[name]));
   for (const [name, result] of Object.entries(firstSeen)) rows.push(row(`${name}, first seen`, result));
-  return table(["Program and route", "requests/s", "min to max", "processor µs", "p50 µs", "p99 µs"], rows);
+  return table(["Program and route", "requests/s", "min to max", "processor µs a request"], rows);
 }
 
 function stepsTable(throughput) {
@@ -103,7 +102,7 @@ function stepsTable(throughput) {
     const differences = time(of).map((value, round) => value - (less === undefined ? 0 : time(less)[round]));
     return [title, median(differences).toFixed(1)];
   });
-  return table(["Where the time goes", "processor µs"], rows);
+  return table(["Where the time goes", "processor µs a request"], rows);
 }
 
 function startsTable(starts) {
