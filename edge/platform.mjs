@@ -2,6 +2,8 @@
 //
 // Lists cross the boundary as one text with line feeds, because each crossing costs as much as a small request.
 
+import { answered, failed, timedOut } from "../build/tidegate.js";
+
 // The head of a request: its method, its URL, "1" if it has a body, then each field's name and value.
 //
 // A name that several lines have is there once, with its values joined by ", ".
@@ -21,7 +23,7 @@ export function location(request) {
 //
 // The timeout races the fetch instead of aborting it: a signal costs a sixth of a small request, a timer a thirtieth.
 // What loses the race ends with the request, when the runtime cancels what is still open.
-export async function forward(exchange, request, url, removed, set, timeoutMs) {
+export async function forward(number, request, url, removed, set, timeoutMs) {
   let timer;
   // The time until the response header: a body may stream for hours.
   const timeout = new Promise((resolve) => {
@@ -40,11 +42,11 @@ export async function forward(exchange, request, url, removed, set, timeoutMs) {
     response = await Promise.race([sent, timeout]);
   } catch (error) {
     clearTimeout(timer);
-    return exchange.failed(String(error?.message ?? error));
+    return failed(number, String(error?.message ?? error));
   }
-  if (response === undefined) return exchange.timed_out();
+  if (response === undefined) return timedOut(number);
   clearTimeout(timer);
-  return exchange.answered(response);
+  return answered(number, response);
 }
 
 function removeFields(headers, names) {

@@ -1,44 +1,87 @@
 //! An exchange with an origin, as JavaScript carries it out: see `forward` in `platform.mjs`.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use tidegate_gateway::{Answered, Conclusion, Exchange};
 use tidegate_http_cache::Fields;
-use wasm_bindgen::JsValue;
-use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::prelude::{JsError, JsValue, wasm_bindgen};
 use web_sys::{Headers, Request, Response};
 
 use crate::head::RequestHead;
 use crate::platform::Workers;
 use crate::{js, reply, state};
 
-/// One request on its way to an origin, handed to JavaScript between its attempts.
-#[wasm_bindgen]
-pub struct OriginExchange {
+thread_local! {
+    static UNDER_WAY: RefCell<UnderWay> = RefCell::default();
+}
+
+/// The exchanges that JavaScript carries out, by the number that it reports back with.
+///
+/// A number instead of an object, because registering an object's finalizer costs a tenth of a small request. A request
+/// that the runtime cancels never reports back: what is overdue is dropped when others come.
+#[derive(Default)]
+struct UnderWay {
+    last: u32,
+    exchanges: BTreeMap<u32, OriginExchange>,
+}
+
+impl UnderWay {
+    fn insert(&mut self, exchange: OriginExchange, now: Duration) -> u32 {
+        // Two are looked at for one that comes, so that the overdue ones get fewer.
+        for _ in 0..2 {
+            if self.exchanges.first_key_value().is_some_and(|(_, oldest)| oldest.overdue < now) {
+                self.exchanges.pop_first();
+            }
+        }
+        self.last = self.last.wrapping_add(1);
+        self.exchanges.insert(self.last, exchange);
+        self.last
+    }
+}
+
+/// One request on its way to an origin.
+struct OriginExchange {
     exchange: Box<Exchange>,
     head: RequestHead,
     request: Request,
     platform: Workers,
+    /// When JavaScript must have reported back: its timer rings before.
+    overdue: Duration,
+}
+
+/// How long after its timeout an exchange is given up.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// Sends the attempt that is due; the promise resolves to the client's response.
+pub(crate) fn send(exchange: Box<Exchange>, head: RequestHead, request: Request, platform: Workers) -> JsValue {
+    let attempt = exchange.attempt();
+    let url = attempt.url;
+    let (removed, set) = (attempt.removed.to_owned(), attempt.set.to_owned());
+    let timeout_ms = attempt.timeout.as_secs_f64() * 1_000.0;
+    let now = state::now();
+    let overdue = now.saturating_add(attempt.timeout).saturating_add(GRACE);
+    let sent = Clone::clone(&request);
+    let exchange = OriginExchange { exchange, head, request, platform, overdue };
+    let number = UNDER_WAY.with_borrow_mut(|under_way| under_way.insert(exchange, now));
+    js::forward(number, &sent, &url, &removed, &set, timeout_ms).into()
+}
+
+fn take(number: u32) -> Result<OriginExchange, JsError> {
+    let taken = UNDER_WAY.with_borrow_mut(|under_way| under_way.exchanges.remove(&number));
+    taken.ok_or_else(|| JsError::new("the exchange was given up"))
 }
 
 impl OriginExchange {
-    /// Sends the attempt that is due; the promise resolves to the client's response.
-    pub(crate) fn send(exchange: Box<Exchange>, head: RequestHead, request: Request, platform: Workers) -> JsValue {
-        let attempt = exchange.attempt();
-        let url = attempt.url;
-        let (removed, set) = (attempt.removed.to_owned(), attempt.set.to_owned());
-        let timeout_ms = attempt.timeout.as_secs_f64() * 1_000.0;
-        let sent = Clone::clone(&request);
-        let exchange = Self { exchange, head, request, platform };
-        js::forward(exchange, &sent, &url, &removed, &set, timeout_ms).into()
-    }
-
     fn conclude(self, answered: Answered<'_>, response: Option<&Response>) -> JsValue {
-        let Self { exchange, head, request, platform } = self;
+        let Self { exchange, head, request, platform, overdue: _ } = self;
         match exchange.answered(answered, &head, state::memory(), state::now()) {
             Conclusion::Retry(exchange) => {
                 if let Some(response) = response {
                     js::discard(response);
                 }
-                Self::send(exchange, head, request, platform)
+                send(exchange, head, request, platform)
             }
             Conclusion::Pass(record) => {
                 state::finish(&record);
@@ -60,23 +103,32 @@ impl OriginExchange {
     }
 }
 
+/// The origin answered: a response for the client, or a promise of one.
+///
+/// # Errors
+/// The exchange was given up; the caller answers for it.
 #[wasm_bindgen]
-impl OriginExchange {
-    /// The origin answered: a response for the client, or a promise of one.
-    pub fn answered(self, response: &Response) -> JsValue {
-        let fields = ResponseFields(response.headers());
-        self.conclude(Answered::Response { status: response.status(), fields: &fields }, Some(response))
-    }
+pub fn answered(number: u32, response: &Response) -> Result<JsValue, JsError> {
+    let fields = ResponseFields(response.headers());
+    Ok(take(number)?.conclude(Answered::Response { status: response.status(), fields: &fields }, Some(response)))
+}
 
-    /// The origin did not answer in time.
-    pub fn timed_out(self) -> JsValue {
-        self.conclude(Answered::TimedOut, None)
-    }
+/// The origin did not answer in time.
+///
+/// # Errors
+/// As of [`answered`].
+#[wasm_bindgen(js_name = timedOut)]
+pub fn timed_out(number: u32) -> Result<JsValue, JsError> {
+    Ok(take(number)?.conclude(Answered::TimedOut, None))
+}
 
-    /// The origin could not be asked; the reason is for the log.
-    pub fn failed(self, reason: String) -> JsValue {
-        self.conclude(Answered::Failed { reason }, None)
-    }
+/// The origin could not be asked; the reason is for the log.
+///
+/// # Errors
+/// As of [`answered`].
+#[wasm_bindgen]
+pub fn failed(number: u32, reason: String) -> Result<JsValue, JsError> {
+    Ok(take(number)?.conclude(Answered::Failed { reason }, None))
 }
 
 /// The fields of a response, read lazily.

@@ -5,8 +5,6 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Request, Response};
 
-use crate::exchange::OriginExchange;
-
 #[wasm_bindgen(raw_module = "../edge/platform.mjs")]
 extern "C" {
     pub(crate) fn head(request: &Request) -> String;
@@ -14,7 +12,7 @@ extern "C" {
     pub(crate) fn location(request: &Request) -> String;
 
     pub(crate) fn forward(
-        exchange: OriginExchange,
+        number: u32,
         request: &Request,
         url: &str,
         removed: &str,

@@ -21,10 +21,10 @@ use wasm_bindgen::prelude::{JsError, JsValue, wasm_bindgen};
 use wasm_bindgen_futures::future_to_promise;
 use web_sys::Request;
 
-use crate::exchange::OriginExchange;
 use crate::head::RequestHead;
 use crate::platform::Workers;
 
+pub use crate::exchange::{answered, failed, timed_out};
 pub use crate::limiter_do::LimiterObject;
 
 /// Loads the compiled configuration: once an isolate, before its first request.
@@ -56,7 +56,7 @@ async fn serve(request: Request, env: Object, ctx: JsValue) -> JsValue {
             state::finish(&record);
             reply::response(reply)
         }
-        Step::Forward(exchange) => OriginExchange::send(exchange, head, request, platform),
+        Step::Forward(exchange) => exchange::send(exchange, head, request, platform),
     }
 }
 

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tidegate_http_cache::{self as http_cache, Fields as FieldSource};
-use tidegate_steering::{Attempts, Body, ClientKey, Next, Outcome, Retries};
+use tidegate_steering::{Attempts, Body, ClientKey, Location, Next, Outcome, Retries};
 
 use crate::authenticate::Identity;
 use crate::caching::{Fill, stale_keys};
@@ -246,7 +246,9 @@ impl Exchange {
 /// Step "admission": the pools in the order that steering says, and the first origin.
 pub(crate) fn choose<H: Head>(opening: &Opening<'_, H>, memory: &RefCell<Memory>, random: u64) -> Option<Attempts> {
     let Opening { gateway, route, facts, .. } = *opening;
-    let order = gateway.steering.order(facts.location(), route.origin.pools.as_deref(), random);
+    let nowhere = Location::default();
+    let location = if gateway.steering.needs_location() { facts.location() } else { &nowhere };
+    let order = gateway.steering.order(location, route.origin.pools.as_deref(), random);
     let body = if facts.head.has_body() { Body::Present } else { Body::Absent };
     let retries = Retries::granted(route.origin.retries, facts.head.method(), body);
     let client = facts.client_ip.map(ClientKey::of_address);

@@ -72,6 +72,13 @@ pub struct Steering {
 }
 
 impl Steering {
+    /// Whether the order depends on where the client is; if not, nobody needs to find out.
+    #[must_use]
+    pub fn needs_location(&self) -> bool {
+        self.policy == Policy::Geo
+            && !(self.region_pools.is_empty() && self.country_pools.is_empty() && self.colo_pools.is_empty())
+    }
+
     /// Orders the pools that may serve a request, most preferred first.
     ///
     /// [`Policy::Geo`] begins with the most specific list that speaks of the client, goes on with the default pools,
