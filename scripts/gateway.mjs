@@ -30,7 +30,8 @@ function options() {
 
 await main(async () => {
   const { config, port, edges, persist } = options();
-  if (port !== 0) await checkPorts(Array.from({ length: edges }, (_, index) => [port + index, `edge${index}`]));
+  if (port !== 0)
+    await checkPorts(Array.from({ length: edges }, (_, index) => [port + index, `edge${index}`, "--port"]));
   await setUp("worker");
   await goOnUnderModernNode();
   const { startGateway } = await import("./lib/runner.mjs");

@@ -74,7 +74,7 @@ await main(async () => {
   const values = parse(USAGE, { port: { type: "string" } });
   const port = wholeNumber(USAGE, "port", values.port ?? "8787", 1, 65535);
   await checkPorts([
-    [port, "the gateway"],
+    [port, "the gateway", "--port"],
     [ISSUER_PORT, "the demo's token issuer"],
     ...ORIGINS.map((origin) => [origin.port, `the demo's origin ${origin.name}`]),
   ]);

@@ -14,16 +14,17 @@ function refusal(port) {
   });
 }
 
-/** Refuses to go on when a port is not free. `wanted` maps a port to what needs it. */
+/** Refuses to go on when a port is not free. `wanted` lists ports, what needs them, and the option that moves them. */
 export async function checkPorts(wanted) {
-  for (const [port, what] of wanted) {
+  for (const [port, what, option] of wanted) {
     const code = await refusal(port);
     if (code === undefined) continue;
-    if (code === "EADDRINUSE") throw portTaken(port, what);
+    if (code === "EADDRINUSE") throw portTaken(port, what, option);
     throw new Fault(`Port ${port} for ${what} cannot be used (${code}).`);
   }
 }
 
-export function portTaken(port, what) {
-  return new Fault(`Port ${port} for ${what} is taken: stop the program that listens there, or choose another port.`);
+export function portTaken(port, what, option) {
+  const other = option === undefined ? "" : `, or choose another with ${option}`;
+  return new Fault(`Port ${port} for ${what} is taken: stop the program that listens there${other}.`);
 }

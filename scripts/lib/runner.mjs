@@ -66,7 +66,7 @@ function edge(index, port, manifest, secrets) {
 function startFault(error, ports) {
   if (error.code === "ERR_ADDRESS_IN_USE") {
     const port = ports.find((number) => number !== 0 && error.message.includes(`:${number}`));
-    return port === undefined ? new Fault(error.message) : portTaken(port, "the gateway");
+    return port === undefined ? new Fault(error.message) : portTaken(port, "the gateway", "--port");
   }
   if (error.code !== "ERR_RUNTIME_FAILURE") return error;
   return new Fault(`workerd does not start. ${error.message.split("Runtime stderr:").at(-1).trim()}`);
@@ -89,7 +89,7 @@ export async function startGateway({ config, port = 0, edges = 1, persist, secre
   const { bytes, manifest } = await compileConfig(config);
   const secrets = readSecrets(manifest, config, { ...process.env, ...given });
   const ports = Array.from({ length: edges }, (_, index) => (port === 0 ? 0 : port + index));
-  if (port !== 0) await checkPorts(ports.map((number, index) => [number, edgeName(index)]));
+  if (port !== 0) await checkPorts(ports.map((number, index) => [number, edgeName(index), "--port"]));
 
   const modules = {
     mainModule: "worker.mjs",
