@@ -23,7 +23,7 @@ export function writeScript(directory) {
 }
 
 /**
- * Loads a program over keep-alive connections. Resolves with requests per second, and with processor time per request in
+ * Loads a program over keep-alive connections. Resolves with requests per second and processor time per request, in
  * microseconds; latency under full load says only how many connections wait. A failed request fails the run: a program
  * that answers 401 is fast and measures nothing.
  */
