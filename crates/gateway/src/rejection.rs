@@ -125,8 +125,9 @@ impl Rejection {
         fields.push("X-Request-Id", request_id.to_owned());
         match self {
             Self::MethodNotAllowed { allow } => fields.push("Allow", allow.clone()),
-            Self::Token { rejection, scopes } if matches!(status, 401 | 403) => {
-                // RFC 9110, section 11.6.1: a 401 carries a challenge; RFC 6750, section 3.1: a 403 may.
+            Self::Token { rejection, scopes } => {
+                // RFC 6750, section 3: a request without a token that enables access is answered with a challenge,
+                // whichever of 400, 401 and 403 its error code asks for.
                 fields.push("WWW-Authenticate", rejection.challenge("tidegate", scopes));
             }
             Self::KeysUnavailable { retry_after } => {
