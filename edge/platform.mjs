@@ -4,19 +4,16 @@
 
 import { answered, failed, timedOut } from "../build/tidegate.js";
 
-// The head of a request: its method, its URL, "1" if it has a body, then each field's name and value.
+// The head of a request: its method, its URL, "1" if it has a body, where the runtime sees the client (colo, country,
+// continent, subdivision; empty where it doesn't say), then each field's name and value.
 //
 // A name that several lines have is there once, with its values joined by ", ".
 export function head(request) {
-  let text = `${request.method}\n${request.url}\n${request.body === null ? "" : "1"}`;
+  const { cf } = request;
+  const place = cf ? `${cf.colo ?? ""}\n${cf.country ?? ""}\n${cf.continent ?? ""}\n${cf.regionCode ?? ""}` : "\n\n\n";
+  let text = `${request.method}\n${request.url}\n${request.body === null ? "" : "1"}\n${place}`;
   for (const [name, value] of request.headers) text += `\n${name}\n${value}`;
   return text;
-}
-
-// Where the runtime sees the client: colo, country, continent, subdivision; empty where it doesn't say.
-export function location(request) {
-  const cf = request.cf;
-  return cf ? `${cf.colo ?? ""}\n${cf.country ?? ""}\n${cf.continent ?? ""}\n${cf.regionCode ?? ""}` : "\n\n\n";
 }
 
 // Sends one attempt to an origin and tells the exchange how it ended; the exchange knows what comes next.
@@ -46,7 +43,17 @@ export async function forward(number, request, url, removed, set, timeoutMs) {
   }
   if (response === undefined) return timedOut(number);
   clearTimeout(timer);
-  return answered(number, response);
+  return answered(number, response.status, hopFields(response.headers), response);
+}
+
+const PROXY_FIELDS = ["proxy-authenticate", "proxy-authentication-info", "proxy-connection"];
+
+// What a response says to this hop, as its `Connection` field would: the fields that it names, and those for proxies.
+function hopFields(headers) {
+  let names = headers.get("connection") ?? "";
+  if (names === "keep-alive" || names === "close") names = "";
+  for (const name of PROXY_FIELDS) if (headers.has(name)) names += "," + name;
+  return names;
 }
 
 function removeFields(headers, names) {

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tidegate_gateway::forward::PROXY_FIELDS;
 use tidegate_gateway::{Answered, Conclusion, Exchange};
 use tidegate_http_cache::Fields;
 use wasm_bindgen::prelude::{JsError, JsValue, wasm_bindgen};
@@ -62,6 +63,7 @@ pub(crate) fn send(exchange: Box<Exchange>, head: RequestHead, request: Request,
     let timeout_ms = attempt.timeout.as_secs_f64() * 1_000.0;
     let now = state::now();
     let overdue = now.saturating_add(attempt.timeout).saturating_add(GRACE);
+    // The handle is cloned: the request's method of that name would copy the body.
     let sent = Clone::clone(&request);
     let exchange = OriginExchange { exchange, head, request, platform, overdue };
     let number = UNDER_WAY.with_borrow_mut(|under_way| under_way.insert(exchange, now));
@@ -103,14 +105,14 @@ impl OriginExchange {
     }
 }
 
-/// The origin answered: a response for the client, or a promise of one.
+/// The origin answered: a response for the client, or a promise of one. `hop` is what `hopFields` in `platform.mjs` says.
 ///
 /// # Errors
 /// The exchange was given up; the caller answers for it.
 #[wasm_bindgen]
-pub fn answered(number: u32, response: &Response) -> Result<JsValue, JsError> {
-    let fields = ResponseFields(response.headers());
-    Ok(take(number)?.conclude(Answered::Response { status: response.status(), fields: &fields }, Some(response)))
+pub fn answered(number: u32, status: u16, hop: String, response: &Response) -> Result<JsValue, JsError> {
+    let fields = ResponseFields { headers: response.headers(), hop };
+    Ok(take(number)?.conclude(Answered::Response { status, fields: &fields }, Some(response)))
 }
 
 /// The origin did not answer in time.
@@ -131,12 +133,21 @@ pub fn failed(number: u32, reason: String) -> Result<JsValue, JsError> {
     Ok(take(number)?.conclude(Answered::Failed { reason }, None))
 }
 
-/// The fields of a response, read lazily.
-struct ResponseFields(Headers);
+/// The fields of a response, read lazily; those of every response's path came along with it.
+struct ResponseFields {
+    headers: Headers,
+    /// The names of the fields that end at this hop.
+    hop: String,
+}
 
 impl Fields for ResponseFields {
     fn get(&self, name: &str) -> Option<String> {
-        // An invalid name is the only error, and no rule asks for one.
-        self.0.get(name).ok().flatten()
+        match name {
+            "connection" => (!self.hop.is_empty()).then(|| self.hop.clone()),
+            // `hop` names those that are there.
+            _ if PROXY_FIELDS.contains(&name) => None,
+            // An invalid name is the only error, and no rule asks for one.
+            _ => self.headers.get(name).ok().flatten(),
+        }
     }
 }

@@ -8,13 +8,12 @@ use crate::js;
 
 /// The head of a `web_sys::Request`, as `head` in `platform.mjs` writes it.
 pub(crate) struct RequestHead {
-    request: Request,
     text: String,
 }
 
 impl RequestHead {
-    pub(crate) fn new(request: Request) -> Self {
-        Self { text: js::head(&request), request }
+    pub(crate) fn new(request: &Request) -> Self {
+        Self { text: js::head(request) }
     }
 
     fn line(&self, index: usize) -> &str {
@@ -23,7 +22,7 @@ impl RequestHead {
 
     /// The fields, each once. No value can hold a line feed: RFC 9110, section 5.5.
     fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
-        let mut lines = self.text.split('\n').skip(3);
+        let mut lines = self.text.split('\n').skip(7);
         std::iter::from_fn(move || Some((lines.next()?, lines.next()?)))
     }
 }
@@ -57,9 +56,7 @@ impl Head for RequestHead {
     }
 
     fn location(&self) -> Location {
-        let text = js::location(&self.request);
-        let mut lines = text.split('\n').map(|line| (!line.is_empty()).then(|| line.to_owned()));
-        let mut next = || lines.next().flatten();
-        Location { colo: next(), country: next(), continent: next(), region_code: next() }
+        let place = |index| Some(self.line(index).to_owned()).filter(|value| !value.is_empty());
+        Location { colo: place(3), country: place(4), continent: place(5), region_code: place(6) }
     }
 }

@@ -9,8 +9,6 @@ use web_sys::{Request, Response};
 extern "C" {
     pub(crate) fn head(request: &Request) -> String;
 
-    pub(crate) fn location(request: &Request) -> String;
-
     pub(crate) fn forward(
         number: u32,
         request: &Request,

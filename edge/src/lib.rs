@@ -44,8 +44,7 @@ pub fn begin(request: Request, env: Object, ctx: JsValue) -> JsValue {
 
 async fn serve(request: Request, env: Object, ctx: JsValue) -> JsValue {
     let Some(gateway) = state::gateway() else { return js::respond(503, "", &JsValue::NULL).into() };
-    // The handle is cloned: the method of that name would copy the body.
-    let head = RequestHead::new(Clone::clone(&request));
+    let head = RequestHead::new(&request);
     let platform = Workers::new(env, ctx);
     let admitted = admit(&gateway, state::memory(), &head, &platform).await;
     if let Some(issuer) = admitted.refresh {

@@ -228,7 +228,7 @@ impl Exchange {
             fields.push("Server-Timing", server_timing(&record));
         }
         let record = Box::new(record);
-        let removed = forward::response_removed(response.get("connection").as_deref(), status);
+        let removed = forward::response_removed(response);
         if removed.is_empty() && fields.is_empty() && after.is_empty() {
             return Conclusion::Pass(record);
         }

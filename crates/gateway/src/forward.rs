@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
+use tidegate_http_cache::Fields as FieldSource;
+
 use crate::route::{Auth, TokenAuth};
 
 /// Fields that end at this hop (RFC 9110, section 7.6.1) or speak to a proxy (section 11.7).
@@ -129,17 +131,24 @@ fn is_nominated(name: &str, nominated: &str) -> bool {
         && !CARRY_THE_MESSAGE.contains(&name)
 }
 
+/// Fields of a response that speak to a proxy (RFC 9110, section 11.7), which the client is not.
+pub const PROXY_FIELDS: [&str; 3] = ["proxy-authenticate", "proxy-authentication-info", "proxy-connection"];
+
 /// The fields of an origin's response that end at this hop (RFC 9110, section 7.6.1), of those that the platform does not
-/// drop by itself: what `connection` names, and with a 407 the challenge to a proxy, which the client is not.
-pub(crate) fn response_removed(connection: Option<&str>, status: u16) -> Vec<String> {
-    let named = connection.unwrap_or_default().split(',').map(|option| option.trim().to_ascii_lowercase());
-    let named = named.filter(|name| !HOP_BY_HOP.contains(&name.as_str()) && is_field_name(name) && name != "close");
-    let challenge = ["proxy-authenticate", "proxy-authentication-info"].map(str::to_owned);
+/// drop by itself: what its `Connection` names, and those that speak to a proxy.
+pub(crate) fn response_removed(response: &dyn FieldSource) -> Vec<String> {
     // A response without these would say something else to its reader, or be stored by the next cache.
     const CARRY_THE_MESSAGE: &[&str] =
         &["cache-control", "content-encoding", "content-length", "content-range", "content-type", "set-cookie", "vary"];
-    let named = named.filter(|name| !CARRY_THE_MESSAGE.contains(&name.as_str()));
-    named.chain(challenge.into_iter().filter(|_| status == 407)).collect()
+    const DROPPED_BY_THE_PLATFORM: &[&str] =
+        &["close", "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
+    let connection = response.get("connection").unwrap_or_default();
+    let named = connection.split(',').map(|option| option.trim().to_ascii_lowercase()).filter(|name| {
+        let name = name.as_str();
+        is_field_name(name) && !CARRY_THE_MESSAGE.contains(&name) && !DROPPED_BY_THE_PLATFORM.contains(&name)
+    });
+    let proxy = PROXY_FIELDS.into_iter().filter(|name| response.get(name).is_some()).map(str::to_owned);
+    named.chain(proxy).collect()
 }
 
 /// True for a token (RFC 9110, section 5.6.2), which every field name is.
@@ -309,10 +318,15 @@ mod tests {
 
     #[test]
     fn what_an_origin_says_to_this_hop_ends_here() {
-        assert_eq!(response_removed(Some("keep-alive, X-Hop, close, b@d"), 200), ["x-hop"]);
-        assert_eq!(response_removed(Some("content-type, cache-control"), 200), Vec::<String>::new());
-        assert_eq!(response_removed(None, 407), ["proxy-authenticate", "proxy-authentication-info"]);
-        assert_eq!(response_removed(None, 200), Vec::<String>::new());
+        let response = |fields: &'static [(&str, &str)]| {
+            response_removed(&move |name: &str| {
+                fields.iter().find(|(field, _)| *field == name).map(|(_, value)| (*value).to_owned())
+            })
+        };
+        assert_eq!(response(&[("connection", "keep-alive, X-Hop, close, b@d")]), ["x-hop"]);
+        assert_eq!(response(&[("connection", "content-type, cache-control")]), Vec::<String>::new());
+        assert_eq!(response(&[("proxy-authenticate", "Basic")]), ["proxy-authenticate"]);
+        assert_eq!(response(&[]), Vec::<String>::new());
     }
 
     #[test]
