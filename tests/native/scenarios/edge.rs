@@ -1,0 +1,206 @@
+//! One edge location, as `edge/src` makes it on workerd: the core, its memory, its cache, and the world around it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tidegate_gateway::limiting::LIMITER_TIMEOUT;
+use tidegate_gateway::platform::SignatureCheck;
+use tidegate_gateway::record::Record;
+use tidegate_gateway::{
+    After, Answered, Conclusion, Exchange, Gateway, Memory, Platform, Reply, ReplyBody, Step, Unreachable, admit,
+    refresh_keys,
+};
+use tidegate_http_cache::ENVELOPE_FIELD;
+use tidegate_rate_limit::{SpendReply, SpendRequest};
+
+use super::file::Call;
+use super::message::{Headers, Request, Response};
+use super::world::{Outcome, World};
+use crate::signatures::verify;
+
+/// How long a key set may take, as in `edge/src/platform.rs`.
+const KEY_SET_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// An isolate with its colo's cache.
+pub(super) struct Edge {
+    gateway: Rc<Gateway>,
+    memory: RefCell<Memory>,
+    cache: RefCell<BTreeMap<String, Response>>,
+}
+
+/// What a client got, and why.
+pub(super) struct Served {
+    pub(super) response: Response,
+    pub(super) record: Box<Record>,
+    /// Whether no call of the platform had to be waited for before the request was admitted.
+    pub(super) ready_at_once: bool,
+    /// Whether the platform was called for anything that takes a promise.
+    pub(super) called: bool,
+}
+
+/// The platform as one request sees it.
+struct Scripted<'w> {
+    world: &'w World,
+    edge: &'w Edge,
+    called: Cell<bool>,
+}
+
+impl Scripted<'_> {
+    /// Pends once, as every promise does: what is ready at the first poll has called nothing.
+    async fn promise(&self) {
+        self.called.set(true);
+        let mut pended = false;
+        poll_fn(|_| if std::mem::replace(&mut pended, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+    }
+}
+
+impl Platform for Scripted<'_> {
+    type Body = Response;
+
+    fn now(&self) -> Duration {
+        self.world.now.get()
+    }
+
+    fn random(&self) -> u64 {
+        self.world.random()
+    }
+
+    fn secret(&self, name: &str) -> Option<String> {
+        self.world.secret(name)
+    }
+
+    async fn key_set(&self, url: &str) -> Result<String, Unreachable> {
+        self.promise().await;
+        match self.world.send("GET", url, &Headers::default(), None, KEY_SET_TIMEOUT) {
+            Outcome::Answered(response) if response.status == 200 => Ok(response.body),
+            _ => Err(Unreachable::new("the key set cannot be had")),
+        }
+    }
+
+    async fn verify(&self, check: SignatureCheck<'_>) -> Result<bool, Unreachable> {
+        self.promise().await;
+        self.world.count(Call::Signature);
+        let SignatureCheck { algorithm, key, signing_input, signature } = check;
+        Ok(verify(algorithm, key.material(), signing_input.as_bytes(), signature))
+    }
+
+    async fn spend(&self, object: &str, request: &SpendRequest) -> Result<SpendReply, Unreachable> {
+        self.promise().await;
+        let reply = self.world.spend(object, request);
+        reply.ok_or_else(|| Unreachable::new(format!("no answer in {LIMITER_TIMEOUT:?}")))
+    }
+
+    async fn stored(&self, key: &str) -> Option<(String, Self::Body)> {
+        self.promise().await;
+        let stored = self.edge.cache.borrow().get(key).cloned()?;
+        Some((stored.headers.get(ENVELOPE_FIELD)?, stored))
+    }
+}
+
+impl Edge {
+    pub(super) fn new(gateway: &Rc<Gateway>) -> Self {
+        Self { gateway: Rc::clone(gateway), memory: RefCell::default(), cache: RefCell::default() }
+    }
+
+    /// Answers one request, and does what its reply leaves behind.
+    pub(super) fn serve(&self, request: &Request, world: &World) -> Served {
+        let platform = Scripted { world, edge: self, called: Cell::new(false) };
+        let (admitted, polls) = finish(admit(&self.gateway, &self.memory, request, &platform));
+        let called = platform.called.get();
+        if let Some(issuer) = admitted.refresh {
+            finish(refresh_keys(&issuer, &self.memory, &platform));
+        }
+        let (response, record) = match admitted.step {
+            Step::Reply { reply, record } => (reply_response(reply), record),
+            Step::Forward(exchange) => self.forward(exchange, request, world),
+        };
+        self.memory.borrow_mut().count(&record);
+        Served { response, record, ready_at_once: polls == 1, called }
+    }
+
+    /// Carries an exchange out: `forward` in `edge/platform.mjs` and `conclude` in `edge/src/exchange.rs`.
+    fn forward(&self, exchange: Box<Exchange>, request: &Request, world: &World) -> (Response, Box<Record>) {
+        let mut exchange = exchange;
+        loop {
+            let attempt = exchange.attempt();
+            let mut headers = request.headers.clone();
+            headers.remove_lines(attempt.removed);
+            headers.set_lines(attempt.set);
+            let outcome = world.send(&request.method, &attempt.url, &headers, request.body.as_deref(), attempt.timeout);
+            let answered = match &outcome {
+                Outcome::Answered(response) => {
+                    Answered::Response { status: response.status, fields: &response.headers }
+                }
+                Outcome::TimedOut => Answered::TimedOut,
+                Outcome::Failed => Answered::Failed { reason: "the connection was lost".to_owned() },
+            };
+            let conclusion = exchange.answered(answered, request, &self.memory, world.now.get());
+            match (conclusion, outcome) {
+                (Conclusion::Retry(next), _) => exchange = next,
+                (Conclusion::Reply { reply, record }, _) => return (reply_response(reply), record),
+                (Conclusion::Pass(record), Outcome::Answered(response)) => return (response, record),
+                (Conclusion::Amend { removed, fields, after, record }, Outcome::Answered(response)) => {
+                    after.iter().for_each(|effect| self.after(effect, &response));
+                    let mut response = response;
+                    removed.iter().for_each(|name| response.headers.remove(name));
+                    fields.iter().for_each(|(name, value)| response.headers.set(name, value));
+                    return (response, record);
+                }
+                (Conclusion::Pass(_) | Conclusion::Amend { .. }, _) => panic!("there is no response to pass on"),
+            }
+        }
+    }
+
+    /// `store` and `forget` in `edge/platform.mjs`.
+    fn after(&self, effect: &After, response: &Response) {
+        let mut cache = self.cache.borrow_mut();
+        match effect {
+            After::Store { key, metadata, removed, keep_seconds } => {
+                let mut copy = Response { status: 200, ..response.clone() };
+                removed.iter().for_each(|name| copy.headers.remove(name));
+                copy.headers.set(ENVELOPE_FIELD, metadata);
+                copy.headers.set("cache-control", &format!("public, max-age={keep_seconds}"));
+                cache.insert(key.clone(), copy);
+            }
+            After::Forget { keys } => keys.iter().for_each(|key| {
+                cache.remove(key);
+            }),
+        }
+    }
+}
+
+/// `respond` and `respondStored` in `edge/platform.mjs`.
+fn reply_response(reply: Reply<Response>) -> Response {
+    let mut response = match reply.body {
+        ReplyBody::Empty => Response::default(),
+        ReplyBody::Text(body) => Response { body, ..Response::default() },
+        ReplyBody::Stored { response: mut stored, with_body, removed } => {
+            [ENVELOPE_FIELD, "cache-control", "expires"].iter().for_each(|name| stored.headers.remove(name));
+            removed.iter().for_each(|name| stored.headers.remove(name));
+            if !with_body {
+                stored.body.clear();
+            }
+            stored
+        }
+    };
+    response.status = reply.status;
+    reply.fields.iter().for_each(|(name, value)| response.headers.set(name, value));
+    response
+}
+
+/// Polls to the end, and counts how often. Nothing here waits for anything but its own promises.
+fn finish<F: Future>(future: F) -> (F::Output, usize) {
+    const PROMISES_MAX: usize = 64;
+    let mut future = pin!(future);
+    for poll in 1..=PROMISES_MAX {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return (output, poll);
+        }
+    }
+    panic!("not ready after {PROMISES_MAX} polls");
+}

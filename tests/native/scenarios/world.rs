@@ -1,0 +1,182 @@
+//! What is outside of the gateway, as a scenario scripts it: the time, the servers, the Durable Objects.
+//!
+//! Time stands still during a step. What takes longer than a timeout has timed out, and nothing waits.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tidegate_rate_limit::{Ledger, SpendReply, SpendRequest};
+
+use super::file::{Call, Limiter, Reply, Scenario, Secret};
+use super::message::{Headers, Response};
+use super::token::{key_set, secret};
+
+/// When every scenario starts: 1 January 2100, a Friday.
+///
+/// In the future, because on workerd the alarms of the Durable Objects go by the real clock: none of them is due.
+pub(super) const START: Duration = Duration::from_secs(4_102_444_800);
+
+/// A request as a server got it.
+#[derive(Clone, Debug)]
+pub(super) struct Received {
+    pub(super) server: String,
+    pub(super) method: String,
+    pub(super) target: String,
+    pub(super) headers: Headers,
+    pub(super) body: String,
+}
+
+/// How a request to a server ended.
+pub(super) enum Outcome {
+    Answered(Response),
+    TimedOut,
+    Failed,
+}
+
+/// Everything outside of the edges.
+pub(super) struct World {
+    pub(super) now: Cell<Duration>,
+    pub(super) limiter: Cell<Limiter>,
+    pub(super) down: RefCell<Vec<String>>,
+    random: Cell<u64>,
+    secrets: BTreeMap<String, String>,
+    scripts: BTreeMap<String, Vec<Reply>>,
+    /// How often each list of replies was asked, by server and path.
+    turns: RefCell<BTreeMap<(String, Option<String>), usize>>,
+    received: RefCell<Vec<Received>>,
+    objects: RefCell<BTreeMap<String, Ledger>>,
+    calls: RefCell<BTreeMap<Call, usize>>,
+}
+
+impl World {
+    pub(super) fn new(scenario: &Scenario, seed: u64) -> Self {
+        let value = |value: &Secret| match value {
+            Secret::Text(text) => text.clone(),
+            Secret::Key { key } => secret(key),
+        };
+        Self {
+            now: Cell::new(START),
+            limiter: Cell::new(Limiter::Up),
+            down: RefCell::default(),
+            random: Cell::new(seed),
+            secrets: scenario.secrets.iter().map(|(name, secret)| (name.clone(), value(secret))).collect(),
+            scripts: scenario.origins.clone(),
+            turns: RefCell::default(),
+            received: RefCell::default(),
+            objects: RefCell::default(),
+            calls: RefCell::default(),
+        }
+    }
+
+    /// What the servers got since the last look.
+    pub(super) fn take_received(&self) -> Vec<Received> {
+        self.received.take()
+    }
+
+    /// How often the platform was called since the last look.
+    pub(super) fn take_calls(&self) -> BTreeMap<Call, usize> {
+        self.calls.take()
+    }
+
+    pub(super) fn count(&self, call: Call) {
+        *self.calls.borrow_mut().entry(call).or_default() += 1;
+    }
+
+    pub(super) fn secret(&self, name: &str) -> Option<String> {
+        self.secrets.get(name).cloned()
+    }
+
+    /// SplitMix64, as the edge has it.
+    pub(super) fn random(&self) -> u64 {
+        let state = self.random.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
+        self.random.set(state);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// Asks a Durable Object, through the messages that the edge sends. `None` when it doesn't answer with one.
+    pub(super) fn spend(&self, object: &str, request: &SpendRequest) -> Option<SpendReply> {
+        self.count(Call::Limiter);
+        if self.limiter.get() != Limiter::Up {
+            return None;
+        }
+        let message = SpendRequest::decode(&request.encode()).unwrap();
+        let mut objects = self.objects.borrow_mut();
+        let ledger = objects.entry(object.to_owned()).or_default();
+        for key in ledger.unknown(&message) {
+            ledger.load(key, None);
+        }
+        let (reply, _) = ledger.spend(&message, self.now.get()).unwrap();
+        Some(SpendReply::decode(&reply.encode(), request).unwrap())
+    }
+
+    /// Sends a request to the server that the URL names: `https://NAME.test/…`.
+    pub(super) fn send(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &Headers,
+        body: Option<&str>,
+        timeout: Duration,
+    ) -> Outcome {
+        let (server, target) = address(url);
+        if self.down.borrow().contains(&server) {
+            return Outcome::Failed;
+        }
+        let reply = self.reply(&server, &target);
+        self.received.borrow_mut().push(Received {
+            server: server.clone(),
+            method: method.to_owned(),
+            target,
+            headers: headers.clone(),
+            body: body.unwrap_or_default().to_owned(),
+        });
+        if reply.drop {
+            return Outcome::Failed;
+        }
+        if reply.delay > timeout {
+            return Outcome::TimedOut;
+        }
+        let mut response = response(&server, &reply);
+        if method == "HEAD" || matches!(response.status, 204 | 304) {
+            response.body.clear();
+        }
+        Outcome::Answered(response)
+    }
+
+    /// The replies for this path, else those for any path; in order, the last one again and again.
+    fn reply(&self, server: &str, target: &str) -> Reply {
+        let script = self.scripts.get(server).map_or(&[][..], Vec::as_slice);
+        let asked = target.split('?').next();
+        let path = script.iter().find_map(|reply| reply.path.clone().filter(|path| Some(path.as_str()) == asked));
+        let replies: Vec<&Reply> = script.iter().filter(|reply| reply.path == path).collect();
+        let mut turns = self.turns.borrow_mut();
+        let turn = turns.entry((server.to_owned(), path)).or_default();
+        let reply = replies.get(*turn).or(replies.last()).copied().cloned().unwrap_or_default();
+        *turn += 1;
+        reply
+    }
+}
+
+/// A server's name and what it is asked for.
+fn address(url: &str) -> (String, String) {
+    let rest = url.strip_prefix("https://").unwrap();
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let server = host.strip_suffix(".test").unwrap_or_else(|| panic!("{url} is no https://NAME.test"));
+    (server.to_owned(), format!("/{path}"))
+}
+
+fn response(server: &str, reply: &Reply) -> Response {
+    let mut headers = Headers::default();
+    for (name, lines) in &reply.headers {
+        lines.iter().for_each(|line| headers.add(name, line));
+    }
+    let body = match (&reply.keys, &reply.body) {
+        (Some(keys), _) => key_set(keys),
+        (None, Some(body)) => body.clone(),
+        (None, None) => server.to_owned(),
+    };
+    Response { status: reply.status.unwrap_or(200), headers, body }
+}
