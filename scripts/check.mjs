@@ -36,12 +36,13 @@ async function complaints(name, transform) {
     for (const { location, text: words } of error.errors) found.push(`${location?.line ?? 1}: ${words}`);
   });
   const lines = text.split("\n");
+  const test = name.startsWith("tests/"); // a message as it is on the wire stays on one line
   for (const [index, line] of lines.entries()) {
-    if (line.length > LINE_MAX) found.push(`${index + 1}: longer than ${LINE_MAX} columns`);
+    if (line.length > LINE_MAX && !test) found.push(`${index + 1}: longer than ${LINE_MAX} columns`);
     if (/[ \t\r]$|\t/.test(line)) found.push(`${index + 1}: a tab, or white space at the end`);
   }
   if (!text.endsWith("\n") || text.endsWith("\n\n")) found.push(`${lines.length}: the file ends with one line feed`);
-  if (lines.length > LINES_MAX && !name.startsWith("tests/")) found.push(`1: more than ${LINES_MAX} lines`);
+  if (lines.length > LINES_MAX && !test) found.push(`1: more than ${LINES_MAX} lines`);
   return found.map((words) => `${name}:${words}`);
 }
 
