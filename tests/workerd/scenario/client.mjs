@@ -1,0 +1,28 @@
+// A client that sends a step's request byte for byte.
+
+import { Agent, request as begin } from "node:http";
+
+import { fields } from "./servers.mjs";
+
+const PATIENCE_MS = 15_000;
+
+// One connection for all requests to a port: many scenarios are many connections.
+const agent = new Agent({ keepAlive: true });
+
+/** Sends a request and reads the whole response. `headers` is a flat list of names and values. */
+export function send(port, method, path, headers, body) {
+  return new Promise((resolve, reject) => {
+    const request = begin({ host: "127.0.0.1", port, method, path, headers, agent, setDefaultHeaders: false });
+    request.on("error", reject);
+    request.setTimeout(PATIENCE_MS, () => request.destroy(new Error(`${method} ${path}: silent for too long`)));
+    request.on("response", (response) => {
+      const parts = [];
+      response.on("error", reject);
+      response.on("data", (part) => parts.push(part));
+      response.on("end", () => {
+        resolve({ status: response.statusCode, headers: fields(response), body: Buffer.concat(parts).toString("utf8") });
+      });
+    });
+    request.end(body);
+  });
+}

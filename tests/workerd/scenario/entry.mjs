@@ -1,0 +1,52 @@
+// The Worker as it is deployed, with a clock and Durable Objects that a scenario controls. Runs on workerd, in tests only.
+
+import gateway, { Limiter as Deployed } from "./worker.mjs";
+
+/** Requests with this field are for this file. */
+const CONTROL = "scenario-control";
+
+const scene = { now: 0, limiter: "up" };
+const calls = { limiter: 0, signature: 0 };
+/** How many replies have left work behind that is not done. */
+let pending = 0;
+
+Date.now = () => scene.now;
+
+const verify = SubtleCrypto.prototype.verify;
+SubtleCrypto.prototype.verify = function (...parts) {
+  calls.signature += 1;
+  return verify.apply(this, parts);
+};
+
+/** Longer than a request waits for its limits. */
+const SILENCE_MS = 3_000;
+
+// The objects live in the isolate of the first edge, so its scene is theirs.
+export class Limiter extends Deployed {
+  async spend(message) {
+    calls.limiter += 1;
+    if (scene.limiter === "silent") await new Promise((resolve) => setTimeout(resolve, SILENCE_MS));
+    if (scene.limiter !== "up") throw new Error("as the scenario wants it");
+    return super.spend(message);
+  }
+}
+
+export default {
+  fetch(request, env, ctx) {
+    const control = request.headers.get(CONTROL);
+    if (control === null) return gateway.fetch(request, env, watched(ctx));
+    Object.assign(scene, JSON.parse(control));
+    const told = Response.json({ ...calls, pending });
+    Object.assign(calls, { limiter: 0, signature: 0 });
+    return told;
+  },
+};
+
+function watched(ctx) {
+  return {
+    waitUntil(promise) {
+      pending += 1;
+      ctx.waitUntil(promise.finally(() => (pending -= 1)));
+    },
+  };
+}

@@ -1,0 +1,59 @@
+// The scenarios as tests/scenarios/README.md describes them. The native runner refuses keys that nobody knows; what this one
+// does not know is refused here.
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+// The configurations of wrangler are TOML as well: its reader is the one that is installed anyway.
+import { experimental_readRawConfig as readToml } from "wrangler";
+
+const FOLDER = fileURLToPath(new URL("../../scenarios", import.meta.url));
+const SHARED = ["configs", "keys"];
+
+/** A file beside the scenarios. */
+export function shared(...names) {
+  return path.join(FOLDER, ...names);
+}
+
+/** The folders of scenarios. */
+export function topics() {
+  const entries = readdirSync(FOLDER, { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory() && !SHARED.includes(entry.name)).map(({ name }) => name);
+}
+
+/** The scenarios of one folder, by name. */
+export function scenarios(topic) {
+  const names = readdirSync(shared(topic)).filter((name) => name.endsWith(".toml"));
+  return names.sort().map((name) => read(topic, name));
+}
+
+function read(topic, name) {
+  const file = shared(topic, name);
+  const rule = readFileSync(file, "utf8").split("\n", 1)[0].replace(/^# /, "");
+  const { base = [], config = "", secrets = {}, tokens = {}, origins = {}, step, ...unknown } = readToml({
+    config: file,
+  }).rawConfig;
+  assert.deepEqual(Object.keys(unknown), [], `${topic}/${name}`);
+  const parts = [base].flat().map((part) => readFileSync(shared("configs", `${part}.toml`), "utf8"));
+  return {
+    name: `${topic}/${name}`,
+    id: `${topic}-${name.replace(".toml", "").replaceAll("_", "-")}`,
+    rule,
+    config: [...parts, config].join("\n"),
+    secrets,
+    tokens,
+    origins,
+    steps: step,
+    edges: 1 + Math.max(...step.map(({ edge = 0 }) => edge)),
+  };
+}
+
+const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** A whole number and its unit, as in the configuration file, in milliseconds. */
+export function duration(text) {
+  const [, number, unit] = /^(\d+)(ms|s|m|h|d)$/.exec(text) ?? assert.fail(`"${text}" is no duration such as "30s"`);
+  return Number(number) * UNITS[unit];
+}
