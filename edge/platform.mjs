@@ -171,7 +171,9 @@ export async function stored(cacheName, key) {
 
 // A reply from a stored response: its own fields without those that belong to the store, then the reply's.
 export function respondStored(stored, status, withBody, removed, lines) {
-  const response = new Response(withBody ? stored.body : null, { status, headers: stored.headers });
+  // A coded body is stored as it came: left to itself, the runtime would code it once more.
+  const init = { status, headers: stored.headers, encodeBody: "manual" };
+  const response = new Response(withBody ? stored.body : null, init);
   const headers = response.headers;
   for (const name of [METADATA, "cache-control", "cf-cache-status", "expires"]) headers.delete(name);
   removeFields(headers, removed);
@@ -191,7 +193,21 @@ export async function store(cacheName, key, copy, metadata, removed, keepSeconds
   headers.set(METADATA, metadata);
   headers.set("cache-control", `public, max-age=${keepSeconds}`);
   const cache = await cacheNamed(cacheName);
-  await cache.put(key, new Response(copy.body, { headers }));
+  const { body, ended } = watched(copy);
+  const outcomes = await Promise.allSettled([cache.put(key, new Response(body, { headers })), ended]);
+  const failure = outcomes.find(({ status }) => status === "rejected");
+  if (failure === undefined) return;
+  // RFC 9111, section 3.3: what broke off is not the whole response. miniflare's cache keeps what came until then.
+  await cache.delete(key);
+  throw failure.reason;
+}
+
+// A response's body, and a promise that rejects when it breaks off. A coded body can't be watched, the runtime would
+// decode it on the way; where that one breaks off, whoever decodes it notices.
+function watched({ body, headers }) {
+  if (body === null || headers.has("content-encoding")) return { body };
+  const { readable, writable } = new IdentityTransformStream();
+  return { body: readable, ended: body.pipeTo(writable) };
 }
 
 // Forgets what is stored under keys (one a line).
