@@ -16,6 +16,9 @@ export function head(request) {
   return text;
 }
 
+// Keeps an origin's responses out of the zone's own cache, which knows nothing of partitions, tokens and lifetimes here.
+const UNCACHED = { cacheTtlByStatus: { "100-599": -1 } };
+
 // Sends one attempt to an origin and tells the exchange how it ended; the exchange knows what comes next.
 //
 // The timeout races the fetch instead of aborting it: a signal costs a sixth of a small request, a timer a thirtieth.
@@ -32,10 +35,10 @@ export async function forward(number, request, url, removed, set, timeoutMs) {
     const headers = new Headers(request.headers);
     removeFields(headers, removed);
     setFields(headers, set);
-    const init = { method, headers, body, redirect: "manual" };
+    const init = { method, headers, body, redirect: "manual", cf: UNCACHED };
     // The runtime refuses a GET with content, even with an empty one, unless it is copied from another request.
     const withContent = body !== null && (method === "GET" || method === "HEAD");
-    const sent = withContent ? fetch(new Request(url, request), { headers, redirect: "manual" }) : fetch(url, init);
+    const sent = withContent ? fetch(new Request(url, request), { headers, redirect: "manual", cf: UNCACHED }) : fetch(url, init);
     response = await Promise.race([sent, timeout]);
   } catch (error) {
     clearTimeout(timer);
@@ -157,14 +160,21 @@ export async function verify(algorithm, fingerprint, jwk, signingInput, signatur
 // The field that carries a stored response's metadata.
 const METADATA = "tidegate-stored";
 
+// How long a store may take to answer; after that the request goes on without it.
+const STORED_TIMEOUT_MS = 500;
+
 function cacheNamed(name) {
   return name ? caches.open(name) : caches.default;
 }
 
 // A stored response as [metadata, response], or undefined.
 export async function stored(cacheName, key) {
-  const cache = await cacheNamed(cacheName);
-  const response = await cache.match(key);
+  let timer;
+  const timeout = new Promise((resolve) => {
+    timer = setTimeout(resolve, STORED_TIMEOUT_MS);
+  });
+  const found = Promise.resolve(cacheNamed(cacheName)).then((cache) => cache.match(key));
+  const response = await Promise.race([found, timeout]).finally(() => clearTimeout(timer));
   const metadata = response?.headers.get(METADATA);
   return metadata ? [metadata, response] : undefined;
 }
@@ -177,7 +187,10 @@ export function respondStored(stored, status, withBody, removed, lines) {
   const headers = response.headers;
   for (const name of [METADATA, "cache-control", "cf-cache-status", "expires"]) headers.delete(name);
   removeFields(headers, removed);
+  const inner = headers.get("cache-status");
   setFields(headers, lines);
+  // RFC 9211, section 2: what caches behind this one said stays in front.
+  if (inner !== null) headers.set("cache-status", `${inner}, ${headers.get("cache-status")}`);
   return response;
 }
 

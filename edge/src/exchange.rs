@@ -22,21 +22,25 @@ thread_local! {
 ///
 /// A number instead of an object, because registering an object's finalizer costs a tenth of a small request. A request
 /// that the runtime cancels never reports back: what is overdue is dropped when others come.
-#[derive(Default)]
 struct UnderWay {
     last: u32,
     exchanges: BTreeMap<u32, OriginExchange>,
 }
 
+impl Default for UnderWay {
+    /// The first number is drawn: an exchange of an instance that trapped must not meet one of its successor's.
+    fn default() -> Self {
+        Self { last: state::random() as u32, exchanges: BTreeMap::new() }
+    }
+}
+
 impl UnderWay {
     fn insert(&mut self, exchange: OriginExchange, now: Duration) -> u32 {
-        // Two are looked at for one that comes, so that the overdue ones get fewer.
-        for _ in 0..2 {
-            if self.exchanges.first_key_value().is_some_and(|(_, oldest)| oldest.overdue < now) {
-                self.exchanges.pop_first();
-            }
-        }
         self.last = self.last.wrapping_add(1);
+        // All are looked at once in a while: one with a long timeout must not keep the others.
+        if self.last.is_multiple_of(256) {
+            self.exchanges.retain(|_, exchange| exchange.overdue >= now);
+        }
         self.exchanges.insert(self.last, exchange);
         self.last
     }
@@ -70,32 +74,32 @@ pub(crate) fn send(exchange: Box<Exchange>, head: RequestHead, request: Request,
     js::forward(number, &sent, &url, &removed, &set, timeout_ms).into()
 }
 
-fn take(number: u32) -> Result<OriginExchange, JsError> {
+fn take(number: u32) -> Result<OriginExchange, JsValue> {
     let taken = UNDER_WAY.with_borrow_mut(|under_way| under_way.exchanges.remove(&number));
-    taken.ok_or_else(|| JsError::new("the exchange was given up"))
+    taken.ok_or_else(|| JsError::new("the exchange was given up").into())
 }
 
 impl OriginExchange {
-    fn conclude(self, answered: Answered<'_>, response: Option<&Response>) -> JsValue {
+    fn conclude(self, answered: Answered<'_>, response: Option<&Response>) -> Result<JsValue, JsValue> {
         let Self { exchange, head, request, platform, overdue: _ } = self;
         match exchange.answered(answered, &head, state::memory(), state::now()) {
             Conclusion::Retry(exchange) => {
                 if let Some(response) = response {
                     js::discard(response);
                 }
-                send(exchange, head, request, platform)
+                Ok(send(exchange, head, request, platform))
             }
             Conclusion::Pass(record) => {
                 state::finish(&record);
-                response.map_or(JsValue::UNDEFINED, JsValue::from)
+                Ok(response.map_or(JsValue::UNDEFINED, JsValue::from))
             }
             Conclusion::Amend { removed, fields, after, record } => {
                 state::finish(&record);
-                let Some(response) = response else { return JsValue::UNDEFINED };
+                let Some(response) = response else { return Ok(JsValue::UNDEFINED) };
                 for effect in &after {
-                    platform.after(effect, response);
+                    platform.after(effect, response)?;
                 }
-                js::amend(response, &removed.join("\n"), &reply::lines(&fields)).into()
+                js::amend(response, &removed.join("\n"), &reply::lines(&fields)).map(JsValue::from)
             }
             Conclusion::Reply { reply, record } => {
                 state::finish(&record);
@@ -110,9 +114,9 @@ impl OriginExchange {
 /// # Errors
 /// The exchange was given up; the caller answers for it.
 #[wasm_bindgen]
-pub fn answered(number: u32, status: u16, hop: String, response: &Response) -> Result<JsValue, JsError> {
+pub fn answered(number: u32, status: u16, hop: String, response: &Response) -> Result<JsValue, JsValue> {
     let fields = ResponseFields { headers: response.headers(), hop };
-    Ok(take(number)?.conclude(Answered::Response { status, fields: &fields }, Some(response)))
+    take(number)?.conclude(Answered::Response { status, fields: &fields }, Some(response))
 }
 
 /// The origin did not answer in time.
@@ -120,8 +124,8 @@ pub fn answered(number: u32, status: u16, hop: String, response: &Response) -> R
 /// # Errors
 /// As of [`answered`].
 #[wasm_bindgen(js_name = timedOut)]
-pub fn timed_out(number: u32) -> Result<JsValue, JsError> {
-    Ok(take(number)?.conclude(Answered::TimedOut, None))
+pub fn timed_out(number: u32) -> Result<JsValue, JsValue> {
+    take(number)?.conclude(Answered::TimedOut, None)
 }
 
 /// The origin could not be asked; the reason is for the log.
@@ -129,8 +133,8 @@ pub fn timed_out(number: u32) -> Result<JsValue, JsError> {
 /// # Errors
 /// As of [`answered`].
 #[wasm_bindgen]
-pub fn failed(number: u32, reason: String) -> Result<JsValue, JsError> {
-    Ok(take(number)?.conclude(Answered::Failed { reason }, None))
+pub fn failed(number: u32, reason: String) -> Result<JsValue, JsValue> {
+    take(number)?.conclude(Answered::Failed { reason }, None)
 }
 
 /// The fields of a response, read lazily; those of every response's path came along with it.

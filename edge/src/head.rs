@@ -2,6 +2,7 @@
 
 use tidegate_gateway::Head;
 use tidegate_steering::Location;
+use wasm_bindgen::JsValue;
 use web_sys::Request;
 
 use crate::js;
@@ -12,8 +13,10 @@ pub(crate) struct RequestHead {
 }
 
 impl RequestHead {
-    pub(crate) fn new(request: &Request) -> Self {
-        Self { text: js::head(request) }
+    /// # Errors
+    /// The runtime's own, if it has one.
+    pub(crate) fn new(request: &Request) -> Result<Self, JsValue> {
+        Ok(Self { text: js::head(request)? })
     }
 
     fn line(&self, index: usize) -> &str {

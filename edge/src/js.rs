@@ -7,7 +7,8 @@ use web_sys::{Request, Response};
 
 #[wasm_bindgen(raw_module = "../edge/platform.mjs")]
 extern "C" {
-    pub(crate) fn head(request: &Request) -> String;
+    #[wasm_bindgen(catch)]
+    pub(crate) fn head(request: &Request) -> Result<String, JsValue>;
 
     pub(crate) fn forward(
         number: u32,
@@ -18,9 +19,11 @@ extern "C" {
         timeout_ms: f64,
     ) -> Promise;
 
-    pub(crate) fn respond(status: u16, lines: &str, body: &JsValue) -> Response;
+    #[wasm_bindgen(catch)]
+    pub(crate) fn respond(status: u16, lines: &str, body: &JsValue) -> Result<Response, JsValue>;
 
-    pub(crate) fn amend(response: &Response, removed: &str, lines: &str) -> Response;
+    #[wasm_bindgen(catch)]
+    pub(crate) fn amend(response: &Response, removed: &str, lines: &str) -> Result<Response, JsValue>;
 
     // An array of its own: a slice would be a view, and the call would send the whole memory behind it.
     pub(crate) fn spend(namespace: &JsValue, object: &str, message: Uint8Array, timeout_ms: f64) -> Promise;
@@ -38,16 +41,17 @@ extern "C" {
 
     pub(crate) fn stored(cache: &str, key: &str) -> Promise;
 
-    pub(crate) fn copy(response: &Response) -> Response;
+    #[wasm_bindgen(catch)]
+    pub(crate) fn copy(response: &Response) -> Result<Response, JsValue>;
 
-    #[wasm_bindgen(js_name = respondStored)]
+    #[wasm_bindgen(catch, js_name = respondStored)]
     pub(crate) fn respond_stored(
         stored: &Response,
         status: u16,
         with_body: bool,
         removed: &str,
         lines: &str,
-    ) -> Response;
+    ) -> Result<Response, JsValue>;
 
     pub(crate) fn store(
         cache: &str,

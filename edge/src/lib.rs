@@ -15,7 +15,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use js_sys::{Object, Promise};
+use js_sys::Object;
 use tidegate_gateway::{Step, admit};
 use wasm_bindgen::prelude::{JsError, JsValue, wasm_bindgen};
 use wasm_bindgen_futures::future_to_promise;
@@ -37,14 +37,17 @@ pub fn start(config: &[u8]) -> Result<(), JsError> {
 }
 
 /// Answers one request: a `Response`, or a promise of one.
+///
+/// # Errors
+/// The runtime refused a call that it never refuses; the promise rejects with the same.
 #[wasm_bindgen]
-pub fn begin(request: Request, env: Object, ctx: JsValue) -> JsValue {
+pub fn begin(request: Request, env: Object, ctx: JsValue) -> Result<JsValue, JsValue> {
     now_or_later(Box::pin(serve(request, env, ctx)))
 }
 
-async fn serve(request: Request, env: Object, ctx: JsValue) -> JsValue {
-    let Some(gateway) = state::gateway() else { return js::respond(503, "", &JsValue::NULL).into() };
-    let head = RequestHead::new(&request);
+async fn serve(request: Request, env: Object, ctx: JsValue) -> Result<JsValue, JsValue> {
+    let Some(gateway) = state::gateway() else { return js::respond(503, "", &JsValue::NULL).map(JsValue::from) };
+    let head = RequestHead::new(&request)?;
     let platform = Workers::new(env, ctx);
     let admitted = admit(&gateway, state::memory(), &head, &platform).await;
     if let Some(issuer) = admitted.refresh {
@@ -55,14 +58,14 @@ async fn serve(request: Request, env: Object, ctx: JsValue) -> JsValue {
             state::finish(&record);
             reply::response(reply)
         }
-        Step::Forward(exchange) => exchange::send(exchange, head, request, platform),
+        Step::Forward(exchange) => Ok(exchange::send(exchange, head, request, platform)),
     }
 }
 
 /// Polls once: what is ready at the first poll never becomes a promise.
-fn now_or_later(mut future: Pin<Box<dyn Future<Output = JsValue>>>) -> JsValue {
+fn now_or_later(mut future: Pin<Box<dyn Future<Output = Result<JsValue, JsValue>>>>) -> Result<JsValue, JsValue> {
     match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
-        Poll::Pending => Promise::into(future_to_promise(async move { Ok(future.await) })),
+        Poll::Pending => Ok(future_to_promise(future).into()),
     }
 }

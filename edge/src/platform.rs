@@ -45,17 +45,20 @@ impl Workers {
     pub(crate) fn refresh_keys(&self, issuer: Rc<Issuer>) {
         let platform = self.clone();
         let work = future_to_promise(async move {
-            refresh_keys(&issuer, state::memory(), &platform).await;
-            Ok(JsValue::UNDEFINED)
+            let refreshed = refresh_keys(&issuer, state::memory(), &platform).await;
+            refreshed.map(|()| JsValue::UNDEFINED).map_err(JsValue::from)
         });
         js::after(&self.ctx, &work, "refresh of a key set");
     }
 
     /// Does what a reply leaves behind; `response` is copied before its body goes to the client.
-    pub(crate) fn after(&self, effect: &After, response: &Response) {
+    ///
+    /// # Errors
+    /// The response cannot be copied, because somebody reads it already.
+    pub(crate) fn after(&self, effect: &After, response: &Response) -> Result<(), JsValue> {
         match effect {
             After::Store { key, metadata, removed, keep_seconds } => {
-                let copy = js::copy(response);
+                let copy = js::copy(response)?;
                 let promise =
                     js::store(&self.cache(), key, &copy, metadata, &removed.join("\n"), js::float(*keep_seconds));
                 js::after(&self.ctx, &promise, "storing a response");
@@ -65,6 +68,7 @@ impl Workers {
                 js::after(&self.ctx, &promise, "invalidating stored responses");
             }
         }
+        Ok(())
     }
 }
 

@@ -8,7 +8,7 @@ use web_sys::Response;
 use crate::js;
 
 /// Builds the runtime's response.
-pub(crate) fn response(reply: Reply<Response>) -> JsValue {
+pub(crate) fn response(reply: Reply<Response>) -> Result<JsValue, JsValue> {
     let lines = lines(&reply.fields);
     let response = match reply.body {
         ReplyBody::Empty => js::respond(reply.status, &lines, &JsValue::NULL),
@@ -17,7 +17,7 @@ pub(crate) fn response(reply: Reply<Response>) -> JsValue {
             js::respond_stored(&response, reply.status, with_body, &removed.join("\n"), &lines)
         }
     };
-    response.into()
+    response.map(JsValue::from)
 }
 
 /// Fields as one text: a name, its value, the next name, and so on.

@@ -21,10 +21,19 @@ pub(crate) struct Identity {
     pub(crate) remembered: bool,
 }
 
-/// The outcome of this step, and the issuer whose keys should be fetched anew once the reply is on its way.
+/// The outcome of this step.
 pub(crate) struct Authenticated {
     pub(crate) identity: Result<Identity, Rejection>,
+    pub(crate) notes: Notes,
+}
+
+/// What the step leaves behind beside its outcome.
+#[derive(Default)]
+pub(crate) struct Notes {
+    /// An issuer whose keys should be fetched anew once the reply is on its way.
     pub(crate) refresh: Option<Rc<Issuer>>,
+    /// Why keys could not be had or used, for the log.
+    pub(crate) error: Option<String>,
 }
 
 /// Finds the token, verifies it (or remembers that it did) and asks for the scopes of the route.
@@ -35,8 +44,8 @@ pub(crate) async fn authenticate<P: Platform>(
     platform: &P,
     now: Duration,
 ) -> Authenticated {
-    let mut refresh = None;
-    let identity = match identify(auth, memory, head, platform, now, &mut refresh).await {
+    let mut notes = Notes::default();
+    let identity = match identify(auth, memory, head, platform, now, &mut notes).await {
         Ok(identity) => match identity.claims.missing_scope(&auth.scopes) {
             None => Ok(identity),
             Some(_) => Err(tidegate_jwt::Rejection::ScopeInsufficient.into()),
@@ -44,7 +53,7 @@ pub(crate) async fn authenticate<P: Platform>(
         Err(refused) => Err(refused),
     };
     let identity = identity.map_err(|refused| refused.into_rejection(auth));
-    Authenticated { identity, refresh }
+    Authenticated { identity, notes }
 }
 
 /// Why a request has no identity, before the route's scopes are added for the challenge.
@@ -74,7 +83,7 @@ async fn identify<P: Platform>(
     head: &impl Head,
     platform: &P,
     now: Duration,
-    refresh: &mut Option<Rc<Issuer>>,
+    notes: &mut Notes,
 ) -> Result<Identity, Refused> {
     let credential = credential(auth, head)?;
     if let Some(verified) = memory.borrow_mut().tokens.get(credential.text(), now) {
@@ -87,7 +96,7 @@ async fn identify<P: Platform>(
     let claimed = Token::parse(credential.text())?.unverified_issuer();
     let mut refused = Refused::Token(tidegate_jwt::Rejection::IssuerMismatch);
     for issuer in auth.issuers.iter().filter(|issuer| Some(issuer.policy.issuer()) == claimed.as_deref()) {
-        match verify(credential.text(), issuer, memory, platform, now, refresh).await {
+        match verify(credential.text(), issuer, memory, platform, now, notes).await {
             Ok(claims) => {
                 let claims = Rc::new(claims);
                 let name: Rc<str> = issuer.name.as_str().into();
@@ -141,11 +150,11 @@ async fn verify<P: Platform>(
     memory: &RefCell<Memory>,
     platform: &P,
     now: Duration,
-    refresh: &mut Option<Rc<Issuer>>,
+    notes: &mut Notes,
 ) -> Result<Claims, Refused> {
     let token = Token::parse(credential)?;
-    let keys = keys(issuer, token.key_id(), memory, platform, now, refresh).await?;
-    let verified = signed_by_one_of(token, issuer, &keys, platform).await?;
+    let keys = keys(issuer, token.key_id(), memory, platform, now, notes).await?;
+    let verified = signed_by_one_of(token, issuer, &keys, platform, notes).await?;
     Ok(verified.claims(&issuer.policy, now)?)
 }
 
@@ -154,6 +163,7 @@ async fn signed_by_one_of<P: Platform>(
     issuer: &Issuer,
     keys: &KeySet,
     platform: &P,
+    notes: &mut Notes,
 ) -> Result<VerifiedToken, Refused> {
     for key in token.candidates(&issuer.policy, keys)? {
         let check = SignatureCheck {
@@ -162,9 +172,11 @@ async fn signed_by_one_of<P: Platform>(
             signing_input: token.signing_input(),
             signature: token.signature(),
         };
-        // A key that the platform cannot use verifies nothing: unknown means deny.
-        if platform.verify(check).await.unwrap_or(false) {
-            return Ok(token.verified_by(key));
+        match platform.verify(check).await {
+            Ok(true) => return Ok(token.verified_by(key)),
+            Ok(false) => {}
+            // A key that the platform cannot use verifies nothing: unknown means deny.
+            Err(error) => notes.error = Some(format!("a key of issuer {}: {}", issuer.name, error.reason)),
         }
     }
     Err(Refused::Token(tidegate_jwt::Rejection::SignatureInvalid))
@@ -177,7 +189,7 @@ async fn keys<P: Platform>(
     memory: &RefCell<Memory>,
     platform: &P,
     now: Duration,
-    refresh: &mut Option<Rc<Issuer>>,
+    notes: &mut Notes,
 ) -> Result<Rc<KeySet>, Refused> {
     let url = match &issuer.keys {
         Keys::Fixed(keys) => return Ok(Rc::clone(keys)),
@@ -187,8 +199,8 @@ async fn keys<P: Platform>(
     let plan = ring(&mut memory.borrow_mut(), issuer).plan(key_id, now);
     match plan {
         KeyPlan::Use => {}
-        KeyPlan::UseThenRefresh => *refresh = Some(Rc::clone(issuer)),
-        KeyPlan::Fetch => fetch_keys(issuer, url, memory, platform, now).await,
+        KeyPlan::UseThenRefresh => notes.refresh = Some(Rc::clone(issuer)),
+        KeyPlan::Fetch => notes.error = fetch_keys(issuer, url, memory, platform, now).await.err(),
         KeyPlan::Unavailable { retry_after } => return Err(Refused::KeysUnavailable { retry_after }),
     }
     let keys = ring(&mut memory.borrow_mut(), issuer).keys(platform.now());
@@ -200,9 +212,17 @@ fn ring<'m>(memory: &'m mut Memory, issuer: &Issuer) -> &'m mut KeyRing {
 }
 
 /// Fetches the keys of an issuer for later requests: what a reply may leave behind as work.
-pub async fn refresh_keys<P: Platform>(issuer: &Rc<Issuer>, memory: &RefCell<Memory>, platform: &P) {
-    if let Keys::Url(url) = &issuer.keys {
-        fetch_keys(issuer, url, memory, platform, platform.now()).await;
+///
+/// # Errors
+/// Why the keys could not be had, for the log; the last good ones stay.
+pub async fn refresh_keys<P: Platform>(
+    issuer: &Rc<Issuer>,
+    memory: &RefCell<Memory>,
+    platform: &P,
+) -> Result<(), String> {
+    match &issuer.keys {
+        Keys::Url(url) => fetch_keys(issuer, url, memory, platform, platform.now()).await,
+        Keys::Fixed(_) | Keys::Secret(_) => Ok(()),
     }
 }
 
@@ -213,14 +233,23 @@ async fn fetch_keys<P: Platform>(
     memory: &RefCell<Memory>,
     platform: &P,
     now: Duration,
-) {
+) -> Result<(), String> {
     ring(&mut memory.borrow_mut(), issuer).attempt(now);
-    let fetched = platform.key_set(url).await.ok().and_then(|text| KeySet::parse(&text).ok());
+    let fetched = match platform.key_set(url).await {
+        Ok(text) => KeySet::parse(&text).map_err(|error| error.to_string()),
+        Err(error) => Err(error.reason),
+    };
     let now = platform.now();
     let mut memory = memory.borrow_mut();
     match fetched {
-        Some(keys) => ring(&mut memory, issuer).fetched(keys, now),
-        None => ring(&mut memory, issuer).failed(now),
+        Ok(keys) => {
+            ring(&mut memory, issuer).fetched(keys, now);
+            Ok(())
+        }
+        Err(reason) => {
+            ring(&mut memory, issuer).failed(now);
+            Err(format!("the keys of issuer {}: {reason}", issuer.name))
+        }
     }
 }
 

@@ -12,15 +12,15 @@ use tidegate_http_cache::{
 use crate::authenticate::Identity;
 use crate::exchange::{Opening, claims};
 use crate::facts::Facts;
-use crate::forward::is_address;
+use crate::forward::{is_address, nominates_more_than_the_hop};
 use crate::matching::Found;
 use crate::path::NormalPath;
 use crate::platform::{Head, Platform};
 use crate::record::CacheRecord;
 use crate::rejection::Rejection;
 use crate::reply::{After, Fields, Reply, ReplyBody};
-use crate::route::{Cache, Route};
-use crate::source;
+use crate::route::{Auth, Cache, Route};
+use crate::source::{self, Source};
 use crate::url::Url;
 
 /// The outcome of step "cache".
@@ -101,7 +101,11 @@ pub(crate) async fn lookup<P: Platform>(
     let Opening { route, facts, identity, url, path, .. } = *opening;
     let told = told(route, facts, identity, url);
     let request = Forwarded { head: facts.head, told: &told };
+    let only_if_cached = http_cache::only_if_cached(&request);
     let miss = |key, because, detail, query| {
+        if only_if_cached {
+            return Err(Rejection::NotStored);
+        }
         let sharing = if identity.is_some() { Sharing::Partition } else { Sharing::Everyone };
         let (cache, told) = (Rc::clone(cache), told.clone());
         Ok(Lookup::Miss(Fill { cache, key, sharing, because, detail, query, told }))
@@ -109,7 +113,12 @@ pub(crate) async fn lookup<P: Platform>(
     if let Asked::Bypass(reason) = http_cache::lookup(facts.head.method(), &request) {
         return miss(None, reason.forward(), Some(reason), None);
     }
-    let key = match key(cache, facts, identity, url, path) {
+    // Otherwise a client could hide a field from the origin that the key or `Vary` still counts, and fill the cache of
+    // those who send it with a response that is not theirs.
+    if nominates_more_than_the_hop(facts.head.field("connection").as_deref()) {
+        return miss(None, Forward::Bypass, None, None);
+    }
+    let key = match key(cache, route, facts, identity, url, path) {
         Key::At(key) => key,
         Key::TooLong => return miss(None, Reason::KeyTooLong.forward(), Some(Reason::KeyTooLong), None),
         Key::Nobody => return miss(None, Forward::Bypass, None, None),
@@ -131,9 +140,6 @@ pub(crate) async fn lookup<P: Platform>(
             Answer::Bypass(reason) => (reason.forward(), Some(reason)),
         },
     };
-    if http_cache::only_if_cached(&request) {
-        return Err(Rejection::NotStored);
-    }
     miss(Some(key), because, detail, query)
 }
 
@@ -146,16 +152,18 @@ fn hit<B>(
     age: Duration,
     cache_status: CacheStatus,
 ) -> Lookup<B> {
+    let (status, removed) = match http_cache::precondition(stored, request) {
+        Precondition::NotModified => (304, stored.not_modified_omits().collect()),
+        Precondition::Full => (stored.status(), Vec::new()),
+    };
+    // RFC 9110, section 6.4.1: no content in a response to HEAD, in a 204 and in a 304; section 15.3.6: none in a 205.
+    let with_body = method != "HEAD" && !matches!(status, 204 | 205 | 304);
     let mut fields = Fields::default();
-    for (name, value) in stored.fields() {
+    for (name, value) in stored.fields().filter(|(name, _)| !removed.contains(name)) {
         fields.push(name.to_owned(), value.to_owned());
     }
     fields.push("Age", http_cache::age_field(age));
     fields.push("Cache-Status", cache_status.to_string());
-    let (status, with_body, removed) = match http_cache::precondition(stored, request) {
-        Precondition::NotModified => (304, false, stored.not_modified_omits().collect()),
-        Precondition::Full => (stored.status(), method != "HEAD", Vec::new()),
-    };
     let reply = Reply { status, fields, body: ReplyBody::Stored { response: body, with_body, removed } };
     Lookup::Hit { reply, record: CacheRecord { outcome: "hit", not_stored: None } }
 }
@@ -228,12 +236,13 @@ enum Key {
 
 fn key<H: Head>(
     cache: &Cache,
+    route: &Route,
     facts: &Facts<'_, H>,
     identity: Option<&Identity>,
     url: &Url<'_>,
     path: &NormalPath,
 ) -> Key {
-    let Some(partition) = partition(cache, facts, identity) else { return Key::Nobody };
+    let Some(partition) = partition(cache, route, facts, identity) else { return Key::Nobody };
     let headers: Vec<(&str, Option<String>)> =
         cache.headers.iter().map(|name| (name.as_str(), facts.head.field(name))).collect();
     let headers: Vec<(&str, Option<&str>)> = headers.iter().map(|(name, value)| (*name, value.as_deref())).collect();
@@ -244,15 +253,25 @@ fn key<H: Head>(
         path: path.as_str(),
         query: &query_parts(cache, url),
         headers: &headers,
-        partition: &[("by", Some(&partition))],
+        // Two routes of one path have two policies: what one of them was answered is never lent to the other.
+        partition: &[("by", Some(&partition)), ("route", Some(&route.name))],
     });
     key.map_or(Key::TooLong, Key::At)
 }
 
 /// Who shares a response. Written out by the operator; without that, on a route with a token, nobody but the caller.
-fn partition<H: Head>(cache: &Cache, facts: &Facts<'_, H>, identity: Option<&Identity>) -> Option<String> {
+fn partition<H: Head>(
+    cache: &Cache,
+    route: &Route,
+    facts: &Facts<'_, H>,
+    identity: Option<&Identity>,
+) -> Option<String> {
+    let value = |source: &Source| match source {
+        Source::Route => Some(route.name.clone()),
+        _ => facts.value(source),
+    };
     match (&cache.partition, identity) {
-        (Some(sources), _) => Some(source::join(sources.iter().map(|source| (source, facts.value(source))))),
+        (Some(sources), _) => Some(source::join(sources.iter().map(|source| (source, value(source))))),
         (None, None) => Some("everyone".to_owned()),
         // Two tokens without a subject may be two callers: unknown means deny.
         (None, Some(identity)) => {
@@ -302,9 +321,12 @@ pub(crate) fn stale_keys<H: Head>(opening: &Opening<'_, H>) -> Vec<String> {
     }
     let found = gateway.matcher.find(url.authority, path, "GET", &|name| facts.head.field(name));
     let Found::Route { index, .. } = found else { return Vec::new() };
-    let cache = gateway.routes.get(index).and_then(|route| route.cache.as_ref());
-    match cache.map(|cache| key(cache, facts, identity, url, path)) {
-        Some(Key::At(key)) => vec![key],
-        Some(Key::TooLong | Key::Nobody) | None => Vec::new(),
+    let Some(read) = gateway.routes.get(index) else { return Vec::new() };
+    let Some(cache) = &read.cache else { return Vec::new() };
+    // The key of a GET that needs no token does not know of the writer's.
+    let identity = identity.filter(|_| matches!(read.auth, Auth::Token(_)));
+    match key(cache, read, facts, identity, url, path) {
+        Key::At(key) => vec![key],
+        Key::TooLong | Key::Nobody => Vec::new(),
     }
 }

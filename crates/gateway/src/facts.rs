@@ -6,7 +6,7 @@ use tidegate_jwt::Claims;
 use tidegate_steering::Location;
 
 use crate::platform::Head;
-use crate::source::Source;
+use crate::source::{self, Source};
 
 /// The facts that keys and origins are chosen by.
 pub(crate) struct Facts<'r, H> {
@@ -32,7 +32,7 @@ impl<'r, H: Head> Facts<'r, H> {
     /// One part of a key; `None` when the request does not say. All requests that do not say share one key.
     pub(crate) fn value(&self, source: &Source) -> Option<String> {
         match source {
-            Source::Ip => self.client_ip.map(str::to_owned),
+            Source::Ip => self.client_ip.map(source::network),
             Source::Claim(name) => self.claims.and_then(|claims| claims.text(name)),
             Source::Header(name) => self.head.field(name),
             Source::Route => Some(self.route.to_owned()),

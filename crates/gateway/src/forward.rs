@@ -21,17 +21,23 @@ const HOP_BY_HOP: &[&str] = &[
     "upgrade",
 ];
 
-/// Fields by which clients are believed to be somebody else; only the gateway may say them.
+/// Fields by which clients are believed to be somebody else, or to ask for something else; only the gateway may say them.
 const ADDRESSES: &[&str] = &[
     "client-ip",
     "forwarded",
     "true-client-ip",
     "x-client-ip",
     "x-cluster-client-ip",
+    "x-forwarded",
     "x-original-host",
+    "x-original-uri",
     "x-original-url",
     "x-real-ip",
     "x-rewrite-url",
+    // By these, origins take a request for another method than the one that was matched and cached.
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
 ];
 
 /// Fields that the gateway sets on every request to an origin.
@@ -103,9 +109,9 @@ impl Protected {
         if name == "authorization" {
             return self.authorization || is_nominated(name, nominated);
         }
+        // CGI and its heirs read `X_User_Id` and `X-User-Id` as one name: no field may pass for another.
         if name.contains('_') {
-            // CGI and its heirs read `X_User_Id` and `X-User-Id` as one name.
-            return self.is_ours(&name.replace('_', "-")) || is_nominated(name, nominated);
+            return true;
         }
         self.is_ours(name) || is_nominated(name, nominated)
     }
@@ -133,6 +139,15 @@ fn is_nominated(name: &str, nominated: &str) -> bool {
 
 /// Fields of a response that speak to a proxy (RFC 9110, section 11.7), which the client is not.
 pub const PROXY_FIELDS: [&str; 3] = ["proxy-authenticate", "proxy-authentication-info", "proxy-connection"];
+
+/// True when a `Connection` field names more than what ends at each hop anyway.
+pub(crate) fn nominates_more_than_the_hop(connection: Option<&str>) -> bool {
+    let options = connection.unwrap_or_default().split(',').map(|option| option.trim().to_ascii_lowercase());
+    options.into_iter().any(|option| {
+        let option = option.as_str();
+        !option.is_empty() && option != "close" && option != "http2-settings" && !HOP_BY_HOP.contains(&option)
+    })
+}
 
 /// The fields of an origin's response that end at this hop (RFC 9110, section 7.6.1), of those that the platform does not
 /// drop by itself: what its `Connection` names, and those that speak to a proxy.
@@ -269,6 +284,14 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_that_names_other_fields_is_told_apart() {
+        for ordinary in [None, Some(""), Some("close"), Some("Keep-Alive, TE"), Some("Upgrade, HTTP2-Settings")] {
+            assert!(!nominates_more_than_the_hop(ordinary), "{ordinary:?}");
+        }
+        assert!(nominates_more_than_the_hop(Some("keep-alive, X-Tenant")));
+    }
+
+    #[test]
     fn a_client_cannot_nominate_away_what_the_message_needs() {
         check(&["authorization", "cookie", "content-type"], "authorization, cookie, content-type", &[]);
     }
@@ -298,9 +321,9 @@ mod tests {
     #[test]
     fn an_underscore_is_no_disguise() {
         check(
-            &["x_user_id", "x-user_id", "x_forwarded_for", "my_header"],
+            &["x_user_id", "x-user_id", "cf_connecting_ip", "my_header", "my-header"],
             "",
-            &["x_user_id", "x-user_id", "x_forwarded_for"],
+            &["x_user_id", "x-user_id", "cf_connecting_ip", "my_header"],
         );
     }
 

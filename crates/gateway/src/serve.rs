@@ -113,8 +113,9 @@ async fn steps<P: Platform>(
     let identity = match auth {
         Auth::Anyone => None,
         Auth::Token(auth) => {
-            let Authenticated { identity, refresh: stale } = authenticate(auth, memory, head, platform, now).await;
-            *refresh = stale;
+            let Authenticated { identity, notes } = authenticate(auth, memory, head, platform, now).await;
+            *refresh = notes.refresh;
+            draft.record.error = notes.error;
             Some(identity.inspect_err(|rejection| draft.record.auth = Some(rejection.code()))?)
         }
     };
@@ -212,7 +213,7 @@ impl Draft {
     fn limited(&mut self, limited: Limited) -> Result<(), Rejection> {
         self.fields.extend(limited.fields);
         self.record.limits = limited.records;
-        self.record.error = limited.error;
+        self.record.error = limited.error.or(self.record.error.take());
         limited.refused.map_or(Ok(()), Err)
     }
 

@@ -1,6 +1,7 @@
 //! Where a part of a key comes from: the words that limits and cache partitions share.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// One part of the key of a limit, or of a cache's partition.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,6 +57,21 @@ pub fn join<'a>(parts: impl IntoIterator<Item = (&'a Source, Option<String>)>) -
     key
 }
 
+/// The network that counts as one client: an IPv4 address, or the first 64 bits of an IPv6 one.
+///
+/// Whoever has one IPv6 address has the 2^64 of its network (RFC 8981 changes them by itself), in many spellings. A text
+/// that is no address counts as it is.
+pub(crate) fn network(address: &str) -> String {
+    match address.trim().parse::<IpAddr>().map(|address| address.to_canonical()) {
+        Ok(IpAddr::V4(address)) => address.to_string(),
+        Ok(IpAddr::V6(address)) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+        Err(_) => address.to_owned(),
+    }
+}
+
 /// The key of one caller: an issuer's subject. No list of sources has such a key.
 pub(crate) fn caller(issuer: &str, subject: &str) -> String {
     let mut key = String::from("caller:");
@@ -101,6 +117,20 @@ mod tests {
     fn separators_inside_a_value_cannot_forge_another_key() {
         check(&[(Source::Ip, Some("1&route=x"))], "ip=1%26route%3Dx");
         check(&[(Source::Header("a".into()), Some("%"))], "header:a=%25");
+    }
+
+    #[test]
+    fn an_ipv6_client_is_its_network_in_any_spelling() {
+        for (address, client) in [
+            ("203.0.113.7", "203.0.113.7"),
+            ("::ffff:203.0.113.7", "203.0.113.7"),
+            ("2001:db8::1", "2001:db8::/64"),
+            ("2001:DB8:0:0:ffff::5", "2001:db8::/64"),
+            ("2001:db8:0:1::1", "2001:db8:0:1::/64"),
+            ("unknown", "unknown"),
+        ] {
+            assert_eq!(network(address), client, "{address}");
+        }
     }
 
     #[test]

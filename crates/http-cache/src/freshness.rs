@@ -1,7 +1,7 @@
 use crate::cache_control::says_no_cache;
 use crate::fields::members;
 use crate::reason::Reason;
-use crate::storable::Exchange;
+use crate::storable::{Exchange, Sharing};
 use crate::targeted::{Policy, Source};
 use crate::{date, delta_seconds};
 use std::fmt;
@@ -94,11 +94,19 @@ pub(crate) fn freshness(exchange: &Exchange<'_>, policy: &Policy) -> Result<Fres
             None if policy.source == Source::Silent && says_no_cache(exchange.response.get("pragma")) => {
                 return Err(Reason::NoCache);
             }
+            // A cookie is a credential too, in all but name (RFC 9111, section 3.5, speaks of Authorization only): an origin
+            // that says nothing of sharing did not say that what it made for this visitor is for all.
+            None if carries_a_visitor(exchange) && !policy.control.public => return Err(Reason::Cookie),
             None => configured.ok_or(Reason::NoFreshness)?,
         },
     };
     // response_is_fresh = (freshness_lifetime > current_age) (RFC 9111, section 4.2).
     if lifetime > initial_age { Ok(Freshness { initial_age, lifetime }) } else { Err(Reason::Expired) }
+}
+
+/// True when the response may have been made for one visitor, and nothing in the key would keep it from the others.
+fn carries_a_visitor(exchange: &Exchange<'_>) -> bool {
+    exchange.sharing == Sharing::Everyone && exchange.request.get("cookie").is_some()
 }
 
 /// The freshness lifetime that the origin states: "the first match" of RFC 9111, section 4.2.1.

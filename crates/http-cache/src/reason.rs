@@ -37,6 +37,8 @@ pub enum Reason {
     SetCookie,
     /// The request was authorized and the response does not permit sharing.
     Authorization,
+    /// The request carried a cookie, and the response does not say that it is for others too.
+    Cookie,
     /// The response varies on everything.
     VaryStar,
     /// The response varies on a credential that the request carries, and the envelope holds no secrets.
@@ -51,7 +53,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Method,
         Self::Range,
         Self::RequestNoStore,
@@ -69,6 +71,7 @@ impl Reason {
         Self::NoCache,
         Self::SetCookie,
         Self::Authorization,
+        Self::Cookie,
         Self::VaryStar,
         Self::VaryCredential,
         Self::NoFreshness,
@@ -96,6 +99,7 @@ impl Reason {
             Self::NoCache => "no-cache",
             Self::SetCookie => "set-cookie",
             Self::Authorization => "authorization",
+            Self::Cookie => "cookie",
             Self::VaryStar => "vary-star",
             Self::VaryCredential => "vary-credential",
             Self::NoFreshness => "no-freshness",
@@ -127,6 +131,7 @@ impl Reason {
             | Self::NoCache
             | Self::SetCookie
             | Self::Authorization
+            | Self::Cookie
             | Self::VaryStar
             | Self::VaryCredential
             | Self::NoFreshness

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::fields::tests::Lines;
-use crate::storable::Sharing;
 use crate::storable::tests::date_field;
 use proptest::prelude::*;
 
@@ -32,6 +31,30 @@ fn check(lines: &[(&str, &str)], expected: Result<(u64, u64), Reason>) {
     let expected =
         expected.map(|(initial_age, lifetime)| Freshness { initial_age: secs(initial_age), lifetime: secs(lifetime) });
     assert_eq!(of(&Rules::ORIGIN_DECIDES, 200, Duration::ZERO, lines), expected, "{lines:?}");
+}
+
+/// Whether a 200 with these fields, to a request with a cookie, is fresh for a while.
+#[track_caller]
+fn check_cookie(sharing: Sharing, lines: &[(&str, &str)], expected: Result<(), Reason>) {
+    let exchange = Exchange {
+        method: "GET",
+        request: &Lines::new(&[("cookie", "session=alice")]),
+        status: 200,
+        response: &Lines::new(lines),
+        sharing,
+        rules: &Rules::new(secs(60), false).unwrap(),
+        request_time: SENT,
+        response_time: SENT,
+    };
+    assert_eq!(freshness(&exchange, &Policy::read(exchange.response).unwrap()).map(|_| ()), expected, "{lines:?}");
+}
+
+#[test]
+fn what_a_silent_origin_made_for_a_visitor_is_not_for_all() {
+    check_cookie(Sharing::Everyone, &[], Err(Reason::Cookie));
+    check_cookie(Sharing::Partition, &[], Ok(()));
+    check_cookie(Sharing::Everyone, &[("cache-control", "public")], Ok(()));
+    check_cookie(Sharing::Everyone, &[("cache-control", "max-age=60")], Ok(()));
 }
 
 fn at(offset: i64) -> String {
