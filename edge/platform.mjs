@@ -9,14 +9,18 @@ import { answered, failed, timedOut } from "../build/tidegate.js";
 //
 // A name that several lines have is there once, with its values joined by ", ".
 export function head(request) {
-  const { cf } = request;
-  const place = cf ? `${cf.colo ?? ""}\n${cf.country ?? ""}\n${cf.continent ?? ""}\n${cf.regionCode ?? ""}` : "\n\n\n";
+  const { colo, country, continent, regionCode } = request.cf ?? {};
+  const place = `${line(colo)}\n${line(country)}\n${line(continent)}\n${line(regionCode)}`;
   let text = `${request.method}\n${request.url}\n${request.body === null ? "" : "1"}\n${place}`;
   for (const [name, value] of request.headers) text += `\n${name}\n${value}`;
   return text;
 }
 
-// Keeps an origin's responses out of the zone's own cache, which knows nothing of partitions, tokens and lifetimes here.
+function line(value) {
+  return typeof value === "string" && !value.includes("\n") ? value : "";
+}
+
+// Keeps an origin's responses out of the zone's own cache, which knows nothing of the partitions and lifetimes here.
 const UNCACHED = { cacheTtlByStatus: { "100-599": -1 } };
 
 // Sends one attempt to an origin and tells the exchange how it ended; the exchange knows what comes next.
@@ -38,7 +42,8 @@ export async function forward(number, request, url, removed, set, timeoutMs) {
     const init = { method, headers, body, redirect: "manual", cf: UNCACHED };
     // The runtime refuses a GET with content, even with an empty one, unless it is copied from another request.
     const withContent = body !== null && (method === "GET" || method === "HEAD");
-    const sent = withContent ? fetch(new Request(url, request), { headers, redirect: "manual", cf: UNCACHED }) : fetch(url, init);
+    const target = withContent ? new Request(url, request) : url;
+    const sent = fetch(target, withContent ? { headers, redirect: "manual", cf: UNCACHED } : init);
     response = await Promise.race([sent, timeout]);
   } catch (error) {
     clearTimeout(timer);
@@ -231,7 +236,8 @@ export async function forget(cacheName, lines) {
 
 // Lets work go on after the reply; its failure is logged, never seen by a client.
 export function after(ctx, promise, what) {
-  ctx.waitUntil(promise.catch((error) => log(JSON.stringify({ error: what, reason: String(error?.message ?? error) }))));
+  const failed = (error) => log(JSON.stringify({ error: what, reason: String(error?.message ?? error) }));
+  ctx.waitUntil(promise.catch(failed));
 }
 
 export function log(line) {
