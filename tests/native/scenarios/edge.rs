@@ -113,7 +113,8 @@ impl Edge {
         let (admitted, polls) = finish(admit(&self.gateway, &self.memory, request, &platform));
         let called = platform.called.get();
         if let Some(issuer) = admitted.refresh {
-            finish(refresh_keys(&issuer, &self.memory, &platform));
+            // The edge logs why they could not be had.
+            let (_fetched, _) = finish(refresh_keys(&issuer, &self.memory, &platform));
         }
         let (response, record) = match admitted.step {
             Step::Reply { reply, record } => (reply_response(reply), record),
@@ -189,7 +190,11 @@ fn reply_response(reply: Reply<Response>) -> Response {
         }
     };
     response.status = reply.status;
+    let inner = response.headers.get("cache-status");
     reply.fields.iter().for_each(|(name, value)| response.headers.set(name, value));
+    if let (Some(inner), Some(own)) = (inner, response.headers.get("cache-status")) {
+        response.headers.set("cache-status", &format!("{inner}, {own}"));
+    }
     response
 }
 

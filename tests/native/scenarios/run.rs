@@ -27,10 +27,8 @@ pub(super) fn run(path: &Path) -> Result<(), String> {
 
 /// The gateway that the Worker would load.
 fn gateway(text: &str) -> Result<Gateway, String> {
-    let checked = tidegate_config::check(text, &|name| key_file(name)).map_err(|problems| {
-        let problems = problems.iter().map(|problem| format!("{problem:?}"));
-        format!("the configuration is refused: {}\n{text}", problems.collect::<Vec<_>>().join("\n"))
-    })?;
+    let checked = tidegate_config::check(text, &|name| key_file(name));
+    let checked = checked.map_err(|problems| tidegate_config::render(&problems, text, "configuration", false))?;
     tidegate_config::load(&tidegate_config::compile(&checked)).map_err(|error| error.to_string())
 }
 
