@@ -1,4 +1,4 @@
-// Every file under tests/scenarios on workerd, with real servers. `cargo test` runs the same files under a virtual clock.
+// Every file under tests/scenarios on workerd, with real servers; `cargo test` runs them under a virtual clock.
 
 import { after, before, describe, test } from "node:test";
 

@@ -20,7 +20,8 @@ export function send(port, method, path, headers, body) {
       response.on("error", reject);
       response.on("data", (part) => parts.push(part));
       response.on("end", () => {
-        resolve({ status: response.statusCode, headers: fields(response), body: Buffer.concat(parts).toString("utf8") });
+        const content = Buffer.concat(parts).toString("utf8");
+        resolve({ status: response.statusCode, headers: fields(response), body: content });
       });
     });
     request.end(body);

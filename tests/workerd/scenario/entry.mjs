@@ -1,4 +1,4 @@
-// The Worker as it is deployed, with a clock and Durable Objects that a scenario controls. Runs on workerd, in tests only.
+// The Worker as it is deployed, with a clock and Durable Objects that a scenario controls. On workerd, in tests only.
 
 import gateway, { Limiter as Deployed } from "./worker.mjs";
 

@@ -20,7 +20,9 @@ export function behindDifferences(expected, received, calls) {
   const { calls: wantedCalls = {}, ...unknown } = more;
   const found = Object.keys(unknown).map((key) => [key, "a key that is known", "none"]);
   const servers = received.map(({ server }) => server);
-  if (asked !== undefined && !wereAsked(asked, servers)) found.push(["asked", JSON.stringify(asked), servers.join(", ")]);
+  if (asked !== undefined && !wereAsked(asked, servers)) {
+    found.push(["asked", JSON.stringify(asked), servers.join(", ")]);
+  }
   for (const [call, count] of Object.entries(wantedCalls)) {
     if (calls[call] !== count) found.push([`calls: ${call}`, count, calls[call]]);
   }

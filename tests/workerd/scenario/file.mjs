@@ -1,5 +1,4 @@
-// The scenarios as tests/scenarios/README.md describes them. The native runner refuses keys that nobody knows; what this one
-// does not know is refused here.
+// The scenarios as tests/scenarios/README.md describes them. A key that this runner does not know is refused.
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";

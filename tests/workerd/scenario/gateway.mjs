@@ -1,5 +1,5 @@
-// The gateways of many scenarios in one workerd: each edge of each scenario is a Worker of its own, with an isolate, a port and
-// a cache of its own. A workerd for each would take a second each.
+// The gateways of many scenarios in one workerd: each edge of each scenario is a Worker of its own, with an isolate, a
+// port and a cache of its own. A workerd for each would take a second each.
 
 import { mkdtempSync, cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -21,7 +21,7 @@ const [, COMPATIBILITY_DATE] = /^compatibility_date = "(.*)"$/m.exec(
   readFileSync(path.join(ROOT, "wrangler.toml"), "utf8"),
 );
 
-const text = (file) => readFileSync(file, "utf8");
+const source = (file) => readFileSync(file, "utf8");
 const bytes = (file) => new Uint8Array(readFileSync(file));
 
 /** Starts the servers and the edges of all scenarios. */
@@ -90,9 +90,9 @@ function name({ id }, edge) {
 
 /** One edge of one scenario: what scripts/lib/runner.mjs starts, behind the test's own entry. */
 function worker(scenario, edge, config) {
-  const secrets = Object.entries(scenario.secrets).map(([name, value]) => [name, value.key ? secret(value.key) : value]);
-  const texts = Object.fromEntries([...secrets, ["TIDEGATE_CACHE", name(scenario, edge)]]);
-  const env = Object.fromEntries(Object.entries(texts).map(([name, value]) => [name, { type: "text", value }]));
+  const text = (value) => ({ type: "text", value: value.key ? secret(value.key) : value });
+  const texts = { ...scenario.secrets, TIDEGATE_CACHE: name(scenario, edge) };
+  const env = Object.fromEntries(Object.entries(texts).map(([name, value]) => [name, text(value)]));
   env.LIMITER = { type: "durable-object", worker: name(scenario, 0), exportName: "Limiter" };
   return {
     config: {
@@ -102,8 +102,8 @@ function worker(scenario, edge, config) {
         mainModule: "entry.mjs",
         modulesRoot: path.dirname(WORKER),
         modules: {
-          "entry.mjs": { type: "esm", contents: text(new URL("entry.mjs", import.meta.url)) },
-          "worker.mjs": { type: "esm", contents: text(WORKER) },
+          "entry.mjs": { type: "esm", contents: source(new URL("entry.mjs", import.meta.url)) },
+          "worker.mjs": { type: "esm", contents: source(WORKER) },
           "tidegate_bg.wasm": { type: "wasm", contents: bytes(WASM) },
           "config.bin": { type: "data", contents: config },
         },

@@ -68,8 +68,9 @@ class Stage {
   /** Tells every edge the scene, and returns what each counted since the last time. */
   async control() {
     const control = JSON.stringify(this.scene);
-    const asked = this.ports.map((port) => send(port, "GET", "/", ["Host", "scenario.test", "Scenario-Control", control]));
-    return (await Promise.all(asked)).map(({ body }) => JSON.parse(body));
+    const fields = ["Host", "scenario.test", "Scenario-Control", control];
+    const told = await Promise.all(this.ports.map((port) => send(port, "GET", "/", fields)));
+    return told.map(({ body }) => JSON.parse(body));
   }
 
   /** Waits until the work that a reply leaves behind is done. */
@@ -112,7 +113,8 @@ class Stage {
 function lines({ host = "gateway.test", ip = "192.0.2.1", cf, headers = {}, body, token_cookie: cookie }, token) {
   const flat = ["Host", host, "CF-Connecting-IP", ip];
   for (const [name, values] of Object.entries(headers)) for (const value of [values].flat()) flat.push(name, value);
-  if (token !== undefined) flat.push(...(cookie ? ["Cookie", `${cookie}=${token}`] : ["Authorization", `Bearer ${token}`]));
+  if (token !== undefined && cookie !== undefined) flat.push("Cookie", `${cookie}=${token}`);
+  if (token !== undefined && cookie === undefined) flat.push("Authorization", `Bearer ${token}`);
   if (cf !== undefined) flat.push("MF-CF-Blob", JSON.stringify(cf));
   if (body !== undefined) flat.push("Content-Length", String(Buffer.byteLength(body)));
   return flat;

@@ -6,10 +6,11 @@ import { duration } from "./file.mjs";
 import { keySet } from "./token.mjs";
 
 const HOST = "127.0.0.1";
+const ADDRESS = /https:\/\/([a-z0-9-]+)\.test/g;
 
 /** Starts every server that the configuration names as `https://NAME.test`. */
 export async function startServers({ config, origins }) {
-  const names = new Set([...config.matchAll(/https:\/\/([a-z0-9-]+)\.test/g)].map(([, name]) => name));
+  const names = new Set([...config.matchAll(ADDRESS)].map(([, name]) => name));
   const servers = new Servers();
   for (const name of names) await servers.start(name, origins[name] ?? []);
   return servers;
@@ -47,7 +48,8 @@ class Servers {
 
   /** The configuration with the addresses of this run. */
   addressed(config) {
-    return config.replaceAll(/https:\/\/([a-z0-9-]+)\.test/g, (_, name) => `http://${HOST}:${this.byName.get(name).port}`);
+    const address = (_, name) => `http://${HOST}:${this.byName.get(name).port}`;
+    return config.replaceAll(ADDRESS, address);
   }
 
   /** Has these servers refuse connections, and all others accept them. */
