@@ -9,6 +9,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { send } from "./lib/client.mjs";
 import { startGatewayWith } from "./lib/gateway.mjs";
 import { startOrigin } from "./lib/origin.mjs";
+import { stopAll } from "./lib/stop.mjs";
 import { until } from "./lib/time.mjs";
 import { ISSUER, makeSecret, sign } from "./lib/tokens.mjs";
 
@@ -89,10 +90,7 @@ cache = "by-org"
   gateway = await startGatewayWith(config, { edges: 2, secrets: { SIGNING_KEY: secret.text } });
 });
 
-after(async () => {
-  await gateway?.stop();
-  await origin?.stop();
-});
+after(() => stopAll(gateway, origin));
 
 /** Puts a page on the origin: fields and a body, or a function of node:http. */
 function page(path, fields, body = "page") {

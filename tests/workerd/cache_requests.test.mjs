@@ -6,6 +6,7 @@ import { after, before, beforeEach, test } from "node:test";
 import { send } from "./lib/client.mjs";
 import { startGatewayWith } from "./lib/gateway.mjs";
 import { startOrigin } from "./lib/origin.mjs";
+import { stopAll } from "./lib/stop.mjs";
 import { until } from "./lib/time.mjs";
 
 const MODIFIED = "Mon, 01 Jan 2024 00:00:00 GMT";
@@ -39,10 +40,7 @@ cache = "minute"
 `);
 });
 
-after(async () => {
-  await gateway?.stop();
-  await origin?.stop();
-});
+after(() => stopAll(gateway, origin));
 
 const ask = (method = "GET", headers = {}) => send(gateway.url + path, { method, headers });
 const status = (reply) => reply.headers["cache-status"] ?? "";

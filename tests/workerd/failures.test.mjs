@@ -6,6 +6,7 @@ import { after, before, beforeEach, test } from "node:test";
 import { many, send } from "./lib/client.mjs";
 import { startGatewayWith } from "./lib/gateway.mjs";
 import { startRawOrigin } from "./lib/raw_origin.mjs";
+import { stopAll } from "./lib/stop.mjs";
 
 const TIMEOUT_MS = 400;
 
@@ -68,10 +69,7 @@ origin = { pools = ${pools}, timeout = "${TIMEOUT_MS}ms", ${retries} }
 `);
 });
 
-after(async () => {
-  await gateway?.stop();
-  for (const origin of Object.values(origins)) await origin.stop();
-});
+after(() => stopAll(gateway, ...Object.values(origins)));
 
 beforeEach(() => {
   for (const name of Object.keys(origins)) {
@@ -148,9 +146,7 @@ auth = "none"
     assert.deepEqual([...new Set(replies.map(({ status }) => status))], [200]);
     assert.ok(replies.some(({ text }) => text === "v") && replies.at(-1).text === "o");
   } finally {
-    await own.stop();
-    await other.stop();
-    await victim.stop();
+    await stopAll(own, other, victim);
   }
 });
 

@@ -5,6 +5,7 @@ import { after, before, test } from "node:test";
 
 import { startGatewayWith } from "./lib/gateway.mjs";
 import { HELLO, startRawOrigin } from "./lib/raw_origin.mjs";
+import { stopAll } from "./lib/stop.mjs";
 import { ask, request, talk } from "./lib/wire.mjs";
 
 let origin;
@@ -26,10 +27,7 @@ auth = "none"
 `);
 });
 
-after(async () => {
-  await gateway?.stop();
-  await origin?.stop();
-});
+after(() => stopAll(gateway, origin));
 
 /** Sends one request; the origin answers with `bytes`. Returns both ends of it. */
 async function exchange(sent, bytes = HELLO) {

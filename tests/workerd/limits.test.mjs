@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { many, send } from "./lib/client.mjs";
 import { startGatewayWith } from "./lib/gateway.mjs";
 import { startOrigin } from "./lib/origin.mjs";
+import { stopAll } from "./lib/stop.mjs";
 import { ISSUER, makeSecret, sign } from "./lib/tokens.mjs";
 
 const secret = makeSecret("HS256");
@@ -66,10 +67,9 @@ secret = { secret = "SIGNING_KEY" }
   gateway = await startGatewayWith(config, { edges: 2, secrets: { SIGNING_KEY: secret.text } });
 });
 
-after(async () => {
+after(() => {
   agent.destroy();
-  await gateway?.stop();
-  await origin?.stop();
+  return stopAll(gateway, origin);
 });
 
 const get = (path, headers = {}, edge = 0) => send(gateway.urls[edge] + path, { headers, agent });

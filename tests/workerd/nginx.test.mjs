@@ -11,6 +11,7 @@ import { gunzipSync } from "node:zlib";
 
 import { many, send } from "./lib/client.mjs";
 import { scratch, startGatewayWith } from "./lib/gateway.mjs";
+import { stopAll } from "./lib/stop.mjs";
 import { until } from "./lib/time.mjs";
 
 const missing = spawnSync("nginx", ["-v"]).error !== undefined;
@@ -108,13 +109,15 @@ cache = "minute"
   });
 
   after(async () => {
-    await gateway?.stop();
-    if (nginx !== undefined && nginx.exitCode === null) {
-      nginx.kill("SIGTERM");
-      await once(nginx, "exit");
-    }
+    await stopAll(gateway, { stop: stopNginx });
     place?.remove();
   });
+
+  async function stopNginx() {
+    if (nginx?.exitCode !== null) return;
+    nginx.kill("SIGTERM");
+    await once(nginx, "exit");
+  }
 
   const get = (path, headers = {}, options = {}) => send(gateway.url + path, { headers, ...options });
   const isHit = (reply) => /^tidegate; hit/.test(reply.headers["cache-status"] ?? "");

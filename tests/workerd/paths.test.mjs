@@ -7,6 +7,7 @@ import { after, before, test } from "node:test";
 
 import { startGatewayWith } from "./lib/gateway.mjs";
 import { startRawOrigin } from "./lib/raw_origin.mjs";
+import { stopAll } from "./lib/stop.mjs";
 import { ISSUER, makeSecret, sign } from "./lib/tokens.mjs";
 import { request, talk } from "./lib/wire.mjs";
 
@@ -51,10 +52,7 @@ auth = { any = ["main"] }
   token = await sign(secret);
 });
 
-after(async () => {
-  await gateway?.stop();
-  await origin?.stop();
-});
+after(() => stopAll(gateway, origin));
 
 /** Sends a target as it is; returns the answer and what the origin got. */
 async function get(target, ...fields) {

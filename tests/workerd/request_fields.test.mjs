@@ -5,6 +5,7 @@ import { after, before, test } from "node:test";
 
 import { startGatewayWith } from "./lib/gateway.mjs";
 import { startRawOrigin } from "./lib/raw_origin.mjs";
+import { stopAll } from "./lib/stop.mjs";
 import { ISSUER, makeSecret, sign } from "./lib/tokens.mjs";
 import { ask, request } from "./lib/wire.mjs";
 
@@ -47,10 +48,7 @@ auth = { any = ["main"], authorization = "remove" }
   token = await sign(secret);
 });
 
-after(async () => {
-  await gateway?.stop();
-  await origin?.stop();
-});
+after(() => stopAll(gateway, origin));
 
 /** Sends one request and returns what the origin got, after a look at the status. */
 async function forwarded(line, ...fields) {

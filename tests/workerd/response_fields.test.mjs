@@ -5,6 +5,7 @@ import { after, before, test } from "node:test";
 
 import { startGatewayWith } from "./lib/gateway.mjs";
 import { startRawOrigin } from "./lib/raw_origin.mjs";
+import { stopAll } from "./lib/stop.mjs";
 import { ask, request } from "./lib/wire.mjs";
 
 let origin;
@@ -41,11 +42,7 @@ before(async () => {
   talkative = await startGatewayWith(config(origin.url, more));
 });
 
-after(async () => {
-  await plain?.stop();
-  await talkative?.stop();
-  await origin?.stop();
-});
+after(() => stopAll(plain, talkative, origin));
 
 /** What the client gets when the origin answers with these fields. */
 async function received(fields, { status = "200 OK", path = "/x", gateway = plain } = {}) {

@@ -7,6 +7,7 @@ import { after, before, test } from "node:test";
 
 import { startGatewayWith } from "./lib/gateway.mjs";
 import { startRawOrigin } from "./lib/raw_origin.mjs";
+import { stopAll } from "./lib/stop.mjs";
 import { ISSUER, makeSecret, sign } from "./lib/tokens.mjs";
 import { ask, request, talk } from "./lib/wire.mjs";
 
@@ -48,10 +49,7 @@ auth = { any = ["main"] }
   token = await sign(secret);
 });
 
-after(async () => {
-  await gateway?.stop();
-  await origin?.stop();
-});
+after(() => stopAll(gateway, origin));
 
 const INNER = request("GET /admin/secret HTTP/1.1", "Host: open.example");
 

@@ -6,6 +6,7 @@ import { after, before, test } from "node:test";
 import { many, send } from "./lib/client.mjs";
 import { startGatewayWith } from "./lib/gateway.mjs";
 import { startNamed } from "./lib/origin.mjs";
+import { stopAll } from "./lib/stop.mjs";
 
 const NAMES = ["us-1", "us-2", "eu-1", "eu-2", "eu-3", "ap-1", "sa-1", "fra-1"];
 let origins;
@@ -58,10 +59,7 @@ origin = { pools = ["sticky"] }
   gateway = await startGatewayWith(config, { edges: 2 });
 });
 
-after(async () => {
-  await gateway?.stop();
-  await Promise.all(Object.values(origins ?? {}).map((origin) => origin.stop()));
-});
+after(() => stopAll(gateway, ...Object.values(origins ?? {})));
 
 /** The name of the origin that answers a client from a place. */
 async function from(place, { path = "/", edge = 0, headers = {} } = {}) {

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { open, send } from "./lib/client.mjs";
 import { startGatewayWith } from "./lib/gateway.mjs";
 import { startOrigin } from "./lib/origin.mjs";
+import { stopAll } from "./lib/stop.mjs";
 import { deferred, until, within } from "./lib/time.mjs";
 
 const MEBIBYTE = 1024 * 1024;
@@ -46,10 +47,7 @@ cache = "minute"
 `);
 });
 
-after(async () => {
-  await gateway?.stop();
-  await origin?.stop();
-});
+after(() => stopAll(gateway, origin));
 
 const soon = (what, promise) => within(PATIENCE_MS, what, promise);
 

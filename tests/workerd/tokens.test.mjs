@@ -7,6 +7,7 @@ import { after, before, test } from "node:test";
 import { send } from "./lib/client.mjs";
 import { startGatewayWith } from "./lib/gateway.mjs";
 import { startOrigin } from "./lib/origin.mjs";
+import { stopAll } from "./lib/stop.mjs";
 import { assemble, claims, ISSUER, makeKey, makeSecret, sign, startIssuer } from "./lib/tokens.mjs";
 
 const ASYMMETRIC = ["ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA"];
@@ -75,11 +76,7 @@ auth = { any = ["strict"] }
   gateway = await startGatewayWith(config, { secrets: { SIGNING_KEY: shared.text } });
 });
 
-after(async () => {
-  await gateway?.stop();
-  await origin?.stop();
-  await issuer?.stop();
-});
+after(() => stopAll(gateway, origin, issuer));
 
 function get(path, token, headers = {}) {
   if (token !== undefined) tokens.add(token);

@@ -10,6 +10,7 @@ import { WebSocket, WebSocketServer } from "ws";
 import { startGatewayWith } from "./lib/gateway.mjs";
 import { startOrigin } from "./lib/origin.mjs";
 import { startRawOrigin } from "./lib/raw_origin.mjs";
+import { stopAll } from "./lib/stop.mjs";
 import { within } from "./lib/time.mjs";
 import { ISSUER, makeSecret, sign } from "./lib/tokens.mjs";
 import { request, talk } from "./lib/wire.mjs";
@@ -91,11 +92,9 @@ ${more}
   gateway = await startGatewayWith(config, { secrets: { SIGNING_KEY: secret.text } });
 });
 
-after(async () => {
+after(() => {
   for (const socket of sockets?.clients ?? []) socket.terminate();
-  await gateway?.stop();
-  await origin?.stop();
-  await raw?.stop();
+  return stopAll(gateway, origin, raw);
 });
 
 const soon = (what, promise) => within(5_000, what, promise);

@@ -31,7 +31,8 @@ class Fields {
 function fields(lines) {
   return new Fields(
     lines.map((line) => {
-      const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*$/.exec(line);
+      // RFC 9110, section 5.5: CR, LF and NUL must not get through, other control characters may.
+    const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\0]*?)[ \t]*$/.exec(line);
       if (match === null) throw new Malformed(`field line ${JSON.stringify(line)}`);
       return [match[1], match[2]];
     }),
