@@ -11,9 +11,15 @@ import { answered, failed, timedOut } from "../build/tidegate.js";
 export function head(request) {
   const { colo, country, continent, regionCode } = request.cf ?? {};
   const place = `${line(colo)}\n${line(country)}\n${line(continent)}\n${line(regionCode)}`;
-  let text = `${request.method}\n${request.url}\n${request.body === null ? "" : "1"}\n${place}`;
+  let text = `${request.method}\n${request.url}\n${content(request) === null ? "" : "1"}\n${place}`;
   for (const [name, value] of request.headers) text += `\n${name}\n${value}`;
   return text;
+}
+
+// The body, if there is one: many clients say Content-Length: 0 where there is none.
+function content(request) {
+  const { body, headers } = request;
+  return body !== null && headers.get("content-length") === "0" ? null : body;
 }
 
 function line(value) {
@@ -27,31 +33,44 @@ const UNCACHED = { cacheTtlByStatus: { "100-599": -1 } };
 //
 // The timeout races the fetch instead of aborting it: a signal costs a sixth of a small request, a timer a thirtieth.
 // What loses the race ends with the request, when the runtime cancels what is still open.
-export async function forward(number, request, url, removed, set, timeoutMs) {
-  let timer;
-  // The time until the response header: a body may stream for hours.
-  const timeout = new Promise((resolve) => {
-    timer = setTimeout(resolve, timeoutMs);
+export function forward(number, request, url, removed, set, timeoutMs) {
+  return new Promise((resolve, reject) => {
+    // The time until the response header: a body may stream for hours.
+    let timer = setTimeout(() => conclude(() => timedOut(number)), timeoutMs);
+    const conclude = (report) => {
+      // The exchange is told once, of what came first.
+      if (timer === undefined) return;
+      clearTimeout(timer);
+      timer = undefined;
+      try {
+        resolve(report());
+      } catch (error) {
+        reject(error);
+      }
+    };
+    const fail = (error) => conclude(() => failed(number, String(error?.message ?? error)));
+    try {
+      send(request, url, removed, set).then(
+        (response) => conclude(() => answered(number, response.status, hopFields(response.headers), response)),
+        fail,
+      );
+    } catch (error) {
+      fail(error);
+    }
   });
-  let response;
-  try {
-    const { method, body } = request;
-    const headers = new Headers(request.headers);
-    removeFields(headers, removed);
-    setFields(headers, set);
-    const init = { method, headers, body, redirect: "manual", cf: UNCACHED };
-    // The runtime refuses a GET with content, even with an empty one, unless it is copied from another request.
-    const withContent = body !== null && (method === "GET" || method === "HEAD");
-    const target = withContent ? new Request(url, request) : url;
-    const sent = fetch(target, withContent ? { headers, redirect: "manual", cf: UNCACHED } : init);
-    response = await Promise.race([sent, timeout]);
-  } catch (error) {
-    clearTimeout(timer);
-    return failed(number, String(error?.message ?? error));
+}
+
+function send(request, url, removed, set) {
+  const { method } = request;
+  const body = content(request);
+  const headers = new Headers(request.headers);
+  removeFields(headers, removed);
+  setFields(headers, set);
+  if (body === null || (method !== "GET" && method !== "HEAD")) {
+    return fetch(url, { method, headers, body, redirect: "manual", cf: UNCACHED });
   }
-  if (response === undefined) return timedOut(number);
-  clearTimeout(timer);
-  return answered(number, response.status, hopFields(response.headers), response);
+  // The runtime refuses a GET with content, unless it is copied from another request.
+  return fetch(new Request(url, request), { headers, redirect: "manual", cf: UNCACHED });
 }
 
 const PROXY_FIELDS = ["proxy-authenticate", "proxy-authentication-info", "proxy-connection"];

@@ -10,23 +10,36 @@ use crate::js;
 /// The head of a `web_sys::Request`, as `head` in `platform.mjs` writes it.
 pub(crate) struct RequestHead {
     text: String,
+    /// Where each line begins and ends.
+    lines: Vec<(usize, usize)>,
 }
+
+/// How many lines stand in front of the fields.
+const FIELDS: usize = 7;
 
 impl RequestHead {
     /// # Errors
     /// The runtime's own, if it has one.
     pub(crate) fn new(request: &Request) -> Result<Self, JsValue> {
-        Ok(Self { text: js::head(request)? })
+        let text = js::head(request)?;
+        let mut lines = Vec::with_capacity(64);
+        let mut begin = 0;
+        for (end, _) in text.match_indices('\n') {
+            lines.push((begin, end));
+            begin = end.saturating_add(1);
+        }
+        lines.push((begin, text.len()));
+        Ok(Self { text, lines })
     }
 
     fn line(&self, index: usize) -> &str {
-        self.text.split('\n').nth(index).unwrap_or_default()
+        let line = self.lines.get(index).and_then(|(begin, end)| self.text.get(*begin..*end));
+        line.unwrap_or_default()
     }
 
     /// The fields, each once. No value can hold a line feed: RFC 9110, section 5.5.
     fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
-        let mut lines = self.text.split('\n').skip(7);
-        std::iter::from_fn(move || Some((lines.next()?, lines.next()?)))
+        (FIELDS..self.lines.len()).step_by(2).map(|index| (self.line(index), self.line(index.saturating_add(1))))
     }
 }
 

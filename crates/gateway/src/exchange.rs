@@ -21,7 +21,7 @@ use crate::record::Record;
 use crate::rejection::Rejection;
 use crate::reply::{After, Fields, Reply};
 use crate::route::{Auth, Gateway, Route};
-use crate::serve::{Draft, has, server_timing};
+use crate::serve::{Draft, server_timing};
 use crate::trace::TraceParent;
 use crate::url::Url;
 
@@ -109,8 +109,6 @@ pub(crate) struct Opening<'a, H> {
     pub(crate) identity: Option<&'a Identity>,
     pub(crate) url: &'a Url<'a>,
     pub(crate) path: &'a NormalPath,
-    /// The names of the request's fields, separated by line feeds.
-    pub(crate) names: &'a str,
 }
 
 impl Exchange {
@@ -267,30 +265,29 @@ fn target<H>(opening: &Opening<'_, H>, fill: Option<&Fill>) -> String {
 }
 
 fn removed<H: Head>(opening: &Opening<'_, H>, fill: Option<&Fill>) -> String {
-    let names = opening.names;
     let head = opening.facts.head;
-    let read = |name: &str| if has(names, name) { head.field(name).unwrap_or_default() } else { String::new() };
-    let upgrade = read("upgrade").eq_ignore_ascii_case("websocket");
-    let mut removed: Vec<&str> = opening.route.protected.removed(names, &read("connection"), upgrade);
-    removed.extend(fill.map_or(&[][..], Fill::withheld).iter().filter(|name| has(names, name)));
+    let names = head.field_names();
+    let upgrade = head.field("upgrade").is_some_and(|upgrade| upgrade.eq_ignore_ascii_case("websocket"));
+    let nominated = head.field("connection").unwrap_or_default();
+    let mut removed: Vec<&str> = opening.route.protected.removed(&names, &nominated, upgrade);
+    removed.extend(fill.map_or(&[][..], Fill::withheld));
     removed.join("\n")
 }
 
 fn set<H: Head, P: Platform>(opening: &Opening<'_, H>, platform: &P) -> String {
     let head = opening.facts.head;
-    let read = |name: &str| if has(opening.names, name) { head.field(name) } else { None };
     let trace_id = (platform.random(), platform.random());
-    let (traceparent, goes_on) = TraceParent::next(read("traceparent").as_deref(), trace_id, platform.random());
-    let cookie = read("cookie").and_then(|cookie| rejoin_cookies(&cookie));
+    let (traceparent, goes_on) = TraceParent::next(head.field("traceparent").as_deref(), trace_id, platform.random());
+    let cookie = head.field("cookie").and_then(|cookie| rejoin_cookies(&cookie));
     forward::set_fields(&Told {
         client_ip: opening.facts.client_ip,
         scheme: opening.url.scheme,
         authority: opening.url.authority,
         request_id: opening.facts.request_id,
         traceparent: &traceparent,
-        tracestate: read("tracestate").filter(|_| goes_on).as_deref(),
-        via: read("via").as_deref(),
-        cdn_loop: read("cdn-loop").as_deref(),
+        tracestate: head.field("tracestate").filter(|_| goes_on).as_deref(),
+        via: head.field("via").as_deref(),
+        cdn_loop: head.field("cdn-loop").as_deref(),
         cookie: cookie.as_deref(),
         claims: &claims(opening.route, opening.identity),
     })

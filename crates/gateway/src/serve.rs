@@ -90,8 +90,7 @@ async fn steps<P: Platform>(
     let url = Url::cut(head.url()).ok_or(Rejection::Url)?;
     let path = normalise(url.path).map_err(Rejection::Path)?;
     path.as_str().clone_into(&mut draft.record.path);
-    let names = head.field_names();
-    if has(&names, "cdn-loop") && head.field("cdn-loop").is_some_and(|field| loops(&field)) {
+    if head.field("cdn-loop").is_some_and(|field| loops(&field)) {
         return Err(Rejection::Loop);
     }
     if let Some(answer) = admin::answer(gateway, &memory.borrow(), head, &path, platform) {
@@ -136,15 +135,8 @@ async fn steps<P: Platform>(
     }
 
     // cache
-    let opening = Opening {
-        gateway,
-        route: &route,
-        facts: &facts,
-        identity: identity.as_ref(),
-        url: &url,
-        path: &path,
-        names: &names,
-    };
+    let opening =
+        Opening { gateway, route: &route, facts: &facts, identity: identity.as_ref(), url: &url, path: &path };
     let fill = match cache {
         None => None,
         Some(cache) => match caching::lookup(cache, &opening, platform).await? {
@@ -167,11 +159,6 @@ fn options<B>(allow: &str) -> Reply<B> {
     let mut fields = Fields::default();
     fields.push("Allow", allow.to_owned());
     Reply { status: 204, fields, body: ReplyBody::Empty }
-}
-
-/// True when `names` (separated by line feeds) has this name.
-pub(crate) fn has(names: &str, name: &str) -> bool {
-    names.split('\n').any(|candidate| candidate == name)
 }
 
 impl Draft {
