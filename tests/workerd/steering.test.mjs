@@ -95,6 +95,12 @@ for (const [what, place, origin] of PLACES) {
   });
 }
 
+test("a place that cannot be read is no place", async () => {
+  for (const place of ["", "country=DE", "-1", "null", '"DE"', "[]", '["DE"]', '{"country":', '{"country":"DE\\nUS"}']) {
+    assert.match(await from(place), /^us-/, place);
+  }
+});
+
 test("a client cannot say where it is: only the platform does", async () => {
   const headers = { "cf-ipcountry": "DE", "x-country": "DE", "cf-ray": "1-FRA", "x-forwarded-for": "192.0.2.1" };
   assert.match(await from({ country: "US" }, { headers }), /^us-/);
