@@ -18,8 +18,7 @@ export function request(line, ...fields) {
  */
 export async function talk(port, bytes, { count = 1, patienceMs = PATIENCE_MS, finish = false } = {}) {
   const parts = Array.isArray(bytes) ? bytes : [bytes];
-  const first = Buffer.from(parts[0], "latin1").toString("latin1", 0, 8);
-  const method = /^[A-Z]+/.exec(first.trimStart())?.[0] ?? "GET";
+  const [method] = /^[A-Z]+(?= )/.exec(String(parts[0])) ?? ["GET"];
   const responses = [];
   const { promise, resolve, reject } = deferred();
   let received = Buffer.alloc(0);
@@ -27,7 +26,9 @@ export async function talk(port, bytes, { count = 1, patienceMs = PATIENCE_MS, f
   const read = (closed) => {
     try {
       while (responses.length < count) {
-        const response = cutResponse(received, method, closed);
+        // What follows the final response answers something else, such as bytes that are no request.
+        const answered = responses.some(({ status }) => status >= 200);
+        const response = cutResponse(received, answered ? "GET" : method, closed);
         if (response === undefined) break;
         received = response.rest;
         responses.push(response);
