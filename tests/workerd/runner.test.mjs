@@ -69,16 +69,24 @@ async function refused(t, parameters, { code = 1, ...options } = {}) {
   return run.stderr;
 }
 
+/** Ports in a row that nobody has; tried again when a neighbour of a free one is taken. */
 async function freePorts(count) {
-  const servers = [];
-  for (let index = 0; index < count; index++) {
-    const server = createServer().listen(index === 0 ? 0 : servers[0].address().port + index, "127.0.0.1");
-    servers.push(server);
-    await Promise.race([once(server, "listening"), once(server, "error")]);
+  for (let attempt = 0; attempt < 50; attempt++) {
+    const servers = [];
+    try {
+      for (let index = 0; index < count; index++) {
+        const server = createServer().listen(index === 0 ? 0 : servers[0].address().port + index, "127.0.0.1");
+        await once(server, "listening");
+        servers.push(server);
+      }
+      return servers.map((server) => server.address().port);
+    } catch (error) {
+      if (error.code !== "EADDRINUSE" && error.code !== "ERR_SOCKET_BAD_PORT") throw error;
+    } finally {
+      await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+    }
   }
-  const ports = servers.map((server) => server.address()?.port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports.includes(undefined) ? freePorts(count) : ports;
+  throw new Error(`no ${count} free ports in a row`);
 }
 
 /** Rejects when somebody still listens. */
