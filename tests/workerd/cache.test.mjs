@@ -19,6 +19,14 @@ let gateway;
 /** What the origin answers, by path. */
 const pages = new Map();
 
+const route = (name, cache, auth) => `
+[[route]]
+name = "${name}"
+match = { path = "/${name}/{*rest}" }
+auth = ${auth}
+cache = "${cache}"
+`;
+
 before(async () => {
   origin = await startOrigin((request, response) => {
     const page = pages.get(new URL(request.url, origin.url).pathname);
@@ -63,29 +71,9 @@ name = "by-org"
 ttl = "60s"
 key = { partition = ["claim:org"] }
 
-${["minute", "chosen", "silent", "brief", "firm"]
-  .map(
-    (name) => `
-[[route]]
-name = "${name}"
-match = { path = "/${name}/{*rest}" }
-auth = "none"
-cache = "${name}"
-`,
-  )
-  .join("")}
-
-[[route]]
-name = "mine"
-match = { path = "/mine/{*rest}" }
-auth = { any = ["main"] }
-cache = "minute"
-
-[[route]]
-name = "ours"
-match = { path = "/ours/{*rest}" }
-auth = { any = ["main"] }
-cache = "by-org"
+${["minute", "chosen", "silent", "brief", "firm"].map((name) => route(name, name, '"none"')).join("")}
+${route("mine", "minute", '{ any = ["main"] }')}
+${route("ours", "by-org", '{ any = ["main"] }')}
 `;
   gateway = await startGatewayWith(config, { edges: 2, secrets: { SIGNING_KEY: secret.text } });
 });
@@ -104,10 +92,14 @@ const asked = (path) => origin.requests.filter(({ url }) => url.split("?")[0] ==
 
 /** Asks until the stored response answers: storing goes on after the reply. */
 async function hit(path, options) {
-  return until(`a hit for ${path}`, async () => {
-    const reply = await get(path, options);
-    return isHit(reply) ? reply : undefined;
-  }, 3_000);
+  return until(
+    `a hit for ${path}`,
+    async () => {
+      const reply = await get(path, options);
+      return isHit(reply) ? reply : undefined;
+    },
+    3_000,
+  );
 }
 
 /** Asks three times; the origin is asked each time. */
@@ -236,7 +228,8 @@ test("what the key does not choose neither parts responses nor reaches the origi
   const first = await get("/chosen/a?utm=1&page=2");
   assert.equal(first.text, "/chosen/a?page=2");
   assert.equal((await hit("/chosen/a?page=2&utm=3&x")).text, first.text);
-  for (const other of ["?page=3", "?page=2&sort=a", "?page=2&page=3", ""]) assert.ok(!isHit(await get(`/chosen/a${other}`)));
+  for (const other of ["?page=3", "?page=2&sort=a", "?page=2&page=3", ""])
+    assert.ok(!isHit(await get(`/chosen/a${other}`)));
   assert.ok(!isHit(await get("/chosen/a?page=2", { headers: { "accept-language": "de" } })));
 });
 

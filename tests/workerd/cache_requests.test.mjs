@@ -140,7 +140,10 @@ test("only-if-cached is answered from the store, else with 504 and no origin is 
 for (const method of ["POST", "PUT", "PATCH", "DELETE"]) {
   test(`${method} goes to the origin, and what it changed is forgotten`, async () => {
     assert.equal((await ask(method)).status, 204);
-    assert.deepEqual(origin.take().map((request) => request.method), [method]);
+    assert.deepEqual(
+      origin.take().map((request) => request.method),
+      [method],
+    );
     await until("a miss", async () => !isHit(await ask()));
   });
 }

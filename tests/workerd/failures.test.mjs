@@ -168,7 +168,10 @@ test("an origin whose name does not resolve: 502 or 504", async () => {
 test("an origin that hangs: the other one answers after the timeout", async () => {
   behaviour.a = () => undefined;
   const replies = await many(2, 1, () => get("/both"));
-  assert.deepEqual(replies.map(({ text }) => text), ["b", "b"]);
+  assert.deepEqual(
+    replies.map(({ text }) => text),
+    ["b", "b"],
+  );
 });
 
 test("all origins hang: 504 after the timeout of each attempt", async () => {
@@ -193,7 +196,10 @@ for (const status of [502, 503, 504]) {
   test(`${status} is tried once more, elsewhere`, async () => {
     behaviour.a = () => answering(status);
     const replies = await many(4, 1, () => get("/both"));
-    assert.deepEqual(replies.map(({ text }) => text), ["b", "b", "b", "b"]);
+    assert.deepEqual(
+      replies.map(({ text }) => text),
+      ["b", "b", "b", "b"],
+    );
   });
 
   test(`${status} of all origins is the client's, as it came`, async () => {

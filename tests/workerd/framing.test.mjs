@@ -85,8 +85,14 @@ test("every byte value passes through a body in both directions", async () => {
 test("a client that waits for 100 gets it, and its content arrives once", async () => {
   const sent = head("POST /x", "Expect: 100-continue", "Content-Length: 5");
   const { responses, seen } = await exchange(`${sent}12345`, `HTTP/1.1 100 Continue\r\n\r\n${HELLO}`);
-  assert.deepEqual(responses.map(({ status }) => status), [100, 200]);
-  assert.deepEqual(seen.map(({ body }) => body.toString()), ["12345"]);
+  assert.deepEqual(
+    responses.map(({ status }) => status),
+    [100, 200],
+  );
+  assert.deepEqual(
+    seen.map(({ body }) => body.toString()),
+    ["12345"],
+  );
 });
 
 test("trailers of a request neither become fields nor a request of their own", async () => {
@@ -98,8 +104,14 @@ test("trailers of a request neither become fields nor a request of their own", a
 test("a response keeps its length, and a connection serves the next request after it", async () => {
   answer = () => HELLO;
   const responses = await talk(gateway.port, head("GET /x").repeat(3), { count: 3 });
-  assert.deepEqual(responses.map(({ body }) => body.toString()), ["hello", "hello", "hello"]);
-  assert.deepEqual(responses.map(({ fields }) => fields.get("content-length")), ["5", "5", "5"]);
+  assert.deepEqual(
+    responses.map(({ body }) => body.toString()),
+    ["hello", "hello", "hello"],
+  );
+  assert.deepEqual(
+    responses.map(({ fields }) => fields.get("content-length")),
+    ["5", "5", "5"],
+  );
 });
 
 test("a chunked response arrives whole, its trailers nowhere", async () => {
@@ -121,7 +133,7 @@ test("a response that is cut short is cut short for the client as well, never en
 });
 
 test("HEAD has the fields of the response and no content", async () => {
-  const { response } = await exchange(head("HEAD /x"), "HTTP/1.1 200 OK\r\nContent-Length: 1234\r\nETag: \"a\"\r\n\r\n");
+  const { response } = await exchange(head("HEAD /x"), 'HTTP/1.1 200 OK\r\nContent-Length: 1234\r\nETag: "a"\r\n\r\n');
   assert.equal(response.status, 200);
   assert.equal(response.fields.get("etag"), '"a"');
   assert.equal(response.fields.get("content-length"), "1234");
@@ -150,7 +162,10 @@ test("205 and an empty 200 stay empty", async () => {
 
 for (const status of [201, 206, 299, 300, 301, 400, 404, 410, 418, 422, 451, 499, 500, 501, 505, 599]) {
   test(`an origin's ${status} is the client's`, async () => {
-    const { response } = await exchange(head("GET /x"), `HTTP/1.1 ${status} Why Not\r\nX-A: 1\r\nContent-Length: 2\r\n\r\nno`);
+    const { response } = await exchange(
+      head("GET /x"),
+      `HTTP/1.1 ${status} Why Not\r\nX-A: 1\r\nContent-Length: 2\r\n\r\nno`,
+    );
     assert.equal(response.status, status);
     assert.equal(response.fields.get("x-a"), "1");
     assert.equal(response.body.toString(), "no");

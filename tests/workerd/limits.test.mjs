@@ -98,7 +98,10 @@ test("request 101 of 100 is refused at either edge, and nobody else's is", async
 
 test("one user's new token is the same user's", async () => {
   const first = await many(3, 1, async () => get("/other/a", await as("carol")));
-  assert.deepEqual(first.map(({ status }) => status), [200, 200, 200]);
+  assert.deepEqual(
+    first.map(({ status }) => status),
+    [200, 200, 200],
+  );
   const more = { authorization: `Bearer ${await sign(secret, { sub: "carol", jti: "another" })}` };
   denied(await get("/other/a", more, 1), "few");
 });

@@ -81,11 +81,23 @@ describe("nginx as the origin", { skip }, () => {
     });
     chmodSync(place.directory, 0o755); // nginx reads as somebody else when it is started by root
     const file = scratch({ "nginx.conf": nginxConfig(port, place.directory) });
-    nginx = spawn("nginx", ["-c", file.path("nginx.conf"), "-e", `${place.directory}/error.log`, "-p", place.directory]);
+    nginx = spawn("nginx", [
+      "-c",
+      file.path("nginx.conf"),
+      "-e",
+      `${place.directory}/error.log`,
+      "-p",
+      place.directory,
+    ]);
     let words = "";
     nginx.stderr.on("data", (data) => (words += data));
     nginx.once("exit", () => file.remove());
-    await until(`nginx: ${words}`, () => send(`http://127.0.0.1:${port}/digits.txt`).then(() => true, () => false));
+    await until(`nginx: ${words}`, () =>
+      send(`http://127.0.0.1:${port}/digits.txt`).then(
+        () => true,
+        () => false,
+      ),
+    );
     gateway = await startGatewayWith(`
 [[pool]]
 name = "nginx"

@@ -69,7 +69,10 @@ function carelessly(target) {
   for (let round = 0; round < 3; round++) {
     path = path.replace(/%([0-9a-f]{2})/gi, (_, digits) => String.fromCharCode(parseInt(digits, 16)));
   }
-  path = path.replaceAll("\\", "/").replace(/;[^/]*/g, "").split("\0")[0];
+  path = path
+    .replaceAll("\\", "/")
+    .replace(/;[^/]*/g, "")
+    .split("\0")[0];
   const segments = [];
   for (const segment of path.split("/")) {
     if (segment === "..") segments.pop();
@@ -203,7 +206,7 @@ const FORWARDED = {
   "/%7euser/%41": "/~user/A",
   "/caf%c3%a8": "/caf%C3%A8",
   "/a%20b": "/a%20b",
-  "/a\"b|c": "/a%22b%7Cc",
+  '/a"b|c': "/a%22b%7Cc",
   "/100%25": "/100%25",
   "/a?b=c//d/../e&f=%2f%00#g": "/a?b=c//d/../e&f=%2f%00",
   "/a?": "/a",

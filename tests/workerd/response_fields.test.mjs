@@ -74,7 +74,9 @@ for (const [what, ...fields] of [
 }
 
 test("an origin's 407 is no challenge to the client", async () => {
-  const response = await received(["Proxy-Authenticate: Basic realm=HIDDEN"], { status: "407 Proxy Authentication Required" });
+  const response = await received(["Proxy-Authenticate: Basic realm=HIDDEN"], {
+    status: "407 Proxy Authentication Required",
+  });
   assert.equal(response.fields.get("proxy-authenticate"), undefined);
 });
 
@@ -94,10 +96,10 @@ test("an origin cannot take away what carries the message by naming it in Connec
 test("everything else is passed on as it came, line by line", async () => {
   const fields = [
     "Content-Type: text/html; charset=utf-8",
-    "ETag: W/\"x\"",
+    'ETag: W/"x"',
     "Last-Modified: Mon, 01 Jan 2024 00:00:00 GMT",
     "Content-Language: de",
-    "Content-Disposition: attachment; filename=\"a b.txt\"",
+    'Content-Disposition: attachment; filename="a b.txt"',
     "Strict-Transport-Security: max-age=1",
     "Access-Control-Allow-Origin: *",
     "Server: own/1",
@@ -106,7 +108,7 @@ test("everything else is passed on as it came, line by line", async () => {
     "X-Latin: Grüße",
     "Link: </a>; rel=preload",
     "Retry-After: 7",
-    "WWW-Authenticate: Basic realm=\"a\"",
+    'WWW-Authenticate: Basic realm="a"',
   ];
   const response = await received(fields);
   for (const field of fields) {
@@ -119,7 +121,10 @@ test("two cookies stay two lines", async () => {
   const cookies = ["a=1; Expires=Mon, 01 Jan 2035 00:00:00 GMT", "b=2; Path=/"];
   for (const gateway of [plain, talkative]) {
     for (const path of ["/x", "/cached/cookies"]) {
-      const response = await received(cookies.map((cookie) => `Set-Cookie: ${cookie}`), { gateway, path });
+      const response = await received(
+        cookies.map((cookie) => `Set-Cookie: ${cookie}`),
+        { gateway, path },
+      );
       assert.deepEqual(response.fields.all("set-cookie"), cookies, path);
     }
   }

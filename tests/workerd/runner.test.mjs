@@ -47,11 +47,15 @@ function type(t, parameters, { files = {}, env = {} } = {}) {
   run.end = once(child, "close").then(([code]) => code);
   run.lines = (pattern) => run.stdout.split("\n").filter((line) => pattern.test(line));
   run.ready = (count) =>
-    until(`${count} lines "ready"`, () => {
-      const ready = run.lines(/^ready /);
-      if (child.exitCode !== null) throw new Error(`it ended: ${run.stderr}`);
-      return ready.length === count && ready.map((line) => line.slice("ready ".length));
-    }, PATIENCE_MS);
+    until(
+      `${count} lines "ready"`,
+      () => {
+        const ready = run.lines(/^ready /);
+        if (child.exitCode !== null) throw new Error(`it ended: ${run.stderr}`);
+        return ready.length === count && ready.map((line) => line.slice("ready ".length));
+      },
+      PATIENCE_MS,
+    );
   t.after(async () => {
     if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
     await run.end;
@@ -69,32 +73,26 @@ async function refused(t, parameters, { code = 1, ...options } = {}) {
   return run.stderr;
 }
 
-/** Ports in a row that nobody has; tried again when a neighbour of a free one is taken. */
-async function freePorts(count) {
-  for (let attempt = 0; attempt < 50; attempt++) {
-    const servers = [];
-    try {
-      for (let index = 0; index < count; index++) {
-        const server = createServer().listen(index === 0 ? 0 : servers[0].address().port + index, "127.0.0.1");
-        await once(server, "listening");
-        servers.push(server);
-      }
-      return servers.map((server) => server.address().port);
-    } catch (error) {
-      if (error.code !== "EADDRINUSE" && error.code !== "ERR_SOCKET_BAD_PORT") throw error;
-    } finally {
-      await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-    }
-  }
-  throw new Error(`no ${count} free ports in a row`);
-}
-
-/** Rejects when somebody still listens. */
-async function bind(port) {
+/** Listens on a port of 127.0.0.1; rejects when somebody else does. */
+async function listen(port) {
   const server = createServer().listen(port, "127.0.0.1");
   await once(server, "listening");
-  server.close();
-  await once(server, "close");
+  return server;
+}
+
+const isFree = (port) =>
+  listen(port).then(
+    (server) => new Promise((resolve) => server.close(() => resolve(true))),
+    () => false,
+  );
+
+/** Ports in a row that nobody listens on, below those that systems hand out by themselves. */
+async function freePorts(count) {
+  for (let first = 20_000 + (process.pid % 5_000); first < 30_000; first += count) {
+    const ports = Array.from({ length: count }, (_, index) => first + index);
+    if ((await Promise.all(ports.map(isFree))).every(Boolean)) return ports;
+  }
+  throw new Error(`no ${count} free ports in a row`);
 }
 
 test("one line `ready` for each edge, from --port on, and each edge serves", async (t) => {
@@ -102,7 +100,10 @@ test("one line `ready` for each edge, from --port on, and each edge serves", asy
   const parameters = ["--config", "own.toml", "--port", String(ports[0]), "--edges", "3"];
   const run = type(t, parameters, { files: { "own.toml": pool() + route } });
   const urls = await run.ready(3);
-  assert.deepEqual(urls, ports.map((port) => `http://127.0.0.1:${port}`));
+  assert.deepEqual(
+    urls,
+    ports.map((port) => `http://127.0.0.1:${port}`),
+  );
   for (const url of urls) assert.equal((await send(`${url}/a`)).text, "from the origin");
   await until("three records", () => run.lines(/^\{.*"status":200/).length === 3);
   for (const line of run.lines(/^\{/)) assert.equal(JSON.parse(line).route, "any");
@@ -110,11 +111,13 @@ test("one line `ready` for each edge, from --port on, and each edge serves", asy
 
 for (const signal of ["SIGTERM", "SIGINT"]) {
   test(`${signal} ends it with 0, and every port is free`, async (t) => {
-    const run = type(t, ["--config", "own.toml", "--port", "0", "--edges", "2"], { files: { "own.toml": pool() + route } });
+    const run = type(t, ["--config", "own.toml", "--port", "0", "--edges", "2"], {
+      files: { "own.toml": pool() + route },
+    });
     const urls = await run.ready(2);
     run.child.kill(signal);
     assert.equal(await within(PATIENCE_MS, "its end", run.end), 0);
-    for (const url of urls) await until("a free port", () => bind(new URL(url).port).then(() => true, () => false));
+    for (const url of urls) await until("a free port", () => isFree(new URL(url).port));
   });
 }
 
@@ -123,10 +126,10 @@ test("a kill that nobody can catch leaves no runtime behind", async (t) => {
   const [url] = await run.ready(1);
   run.child.kill("SIGKILL");
   await within(PATIENCE_MS, "its end", run.end);
-  await until("a free port", () => bind(new URL(url).port).then(() => true, () => false), PATIENCE_MS);
+  await until("a free port", () => isFree(new URL(url).port), PATIENCE_MS);
 });
 
-test("an invalid configuration ends with 1 and the report: file, line, cause and cure, for every mistake", async (t) => {
+test("an invalid configuration ends with 1 and the report: line, cause and cure of every mistake", async (t) => {
   const broken = `${pool()}
 [[cache]]
 name = "minute"
@@ -192,12 +195,16 @@ test("secrets come from the environment or from .dev.vars", async (t) => {
 
 test("a port that is taken ends with 1 and its number, also when it is a later edge's", async (t) => {
   const [first, second] = await freePorts(2);
-  const server = createServer().listen(second, "127.0.0.1");
-  await once(server, "listening");
+  const server = await listen(second);
   t.after(() => server.close());
   const files = { "own.toml": pool() + route };
-  for (const [port, edges] of [[second, 1], [first, 2]]) {
-    const words = await refused(t, ["--config", "own.toml", "--port", String(port), "--edges", String(edges)], { files });
+  for (const [port, edges] of [
+    [second, 1],
+    [first, 2],
+  ]) {
+    const words = await refused(t, ["--config", "own.toml", "--port", String(port), "--edges", String(edges)], {
+      files,
+    });
     assert.match(words, new RegExp(`Port ${second}`));
     assert.equal(words.trim().split("\n").length, 1, words);
   }

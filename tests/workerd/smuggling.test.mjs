@@ -73,38 +73,45 @@ async function smuggle(bytes) {
 }
 
 const HEAD = "POST /open/a HTTP/1.1\r\nHost: open.example\r\n";
+const GET = "GET /open/a HTTP/1.1\r\nHost: open.example\r\n";
 const chunked = (text) => `${text.length.toString(16)}\r\n${text}\r\n0\r\n\r\n`;
+const post = (...fields) => `${[HEAD.trimEnd(), ...fields].join("\r\n")}\r\n\r\n`;
+const CHUNKED = "Transfer-Encoding: chunked";
+const NO_LENGTH = "Content-Length: 0";
+const LENGTH = `Content-Length: ${INNER.length}`;
+const LAST_CHUNK = "0\r\n\r\n";
 
 const SHAPES = {
-  "Content-Length before Transfer-Encoding": `${HEAD}Content-Length: ${INNER.length + 5}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${INNER}`,
-  "Transfer-Encoding before Content-Length": `${HEAD}Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n${chunked(INNER)}`,
-  "two Content-Lengths that differ": `${HEAD}Content-Length: 0\r\nContent-Length: ${INNER.length}\r\n\r\n${INNER}`,
-  "two Content-Lengths in one line": `${HEAD}Content-Length: 0, ${INNER.length}\r\n\r\n${INNER}`,
-  "a signed Content-Length": `${HEAD}Content-Length: +0\r\n\r\n${INNER}`,
-  "a negative Content-Length": `${HEAD}Content-Length: -1\r\n\r\n${INNER}`,
-  "a hexadecimal Content-Length": `${HEAD}Content-Length: 0x0\r\n\r\n${INNER}`,
-  "a Content-Length beyond 64 bits": `${HEAD}Content-Length: 18446744073709551616\r\n\r\n${INNER}`,
-  "a space before the colon of Content-Length": `${HEAD}Content-Length : ${INNER.length}\r\n\r\n${INNER}`,
-  "a space before the colon of Transfer-Encoding": `${HEAD}Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n${INNER}`,
-  "a folded Transfer-Encoding": `${HEAD}Transfer-Encoding:\r\n chunked\r\nContent-Length: 0\r\n\r\n${chunked(INNER)}`,
-  "a Transfer-Encoding of another case": `${HEAD}Transfer-Encoding: cHuNkEd\r\n\r\n0\r\n\r\n${INNER}`,
-  "a Transfer-Encoding in quotes": `${HEAD}Transfer-Encoding: "chunked"\r\nContent-Length: 0\r\n\r\n${chunked(INNER)}`,
-  "a Transfer-Encoding after a vertical tab": `${HEAD}Transfer-Encoding: \x0bchunked\r\nContent-Length: 0\r\n\r\n${chunked(INNER)}`,
-  "chunked twice": `${HEAD}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n${chunked(INNER)}`,
-  "chunked, then identity": `${HEAD}Transfer-Encoding: chunked, identity\r\nContent-Length: 0\r\n\r\n${chunked(INNER)}`,
-  "chunked in HTTP/1.0": `${HEAD.replace("1.1", "1.0")}Transfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n0\r\n\r\n${INNER}`,
-  "a chunk size beyond 64 bits": `${HEAD}Transfer-Encoding: chunked\r\n\r\n10000000000000000\r\n${INNER}`,
-  "a chunk extension with a bare LF": `${HEAD}Transfer-Encoding: chunked\r\n\r\n5;\nhello\r\n0\r\n\r\n${INNER}`,
-  "a chunk longer than it says": `${HEAD}Transfer-Encoding: chunked\r\n\r\n1\r\nhello\r\n0\r\n\r\n${INNER}`,
-  "trailers that forge a request": `${HEAD}Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 99\r\nX-User-Id: root\r\n\r\n${INNER}`,
-  "bare LF as line ends": `${HEAD}Content-Length: 0\r\n\r\n${INNER}`.replaceAll("\r\n", "\n"),
-  "a bare LF inside a field": `${HEAD}X-A: b\nTransfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n${chunked(INNER)}`,
-  "a bare CR inside a field": `${HEAD}X-A: b\rTransfer-Encoding: chunked\r\nContent-Length: ${INNER.length}\r\n\r\n${INNER}`,
-  "a NUL inside a field": `${HEAD}X-A: b\0c\r\nContent-Length: ${INNER.length}\r\n\r\n${INNER}`,
-  "a folded field": `${HEAD}X-A: b\r\n\tGET /admin/secret HTTP/1.1\r\nContent-Length: 0\r\n\r\n${INNER}`,
-  "a body on a GET": `GET /open/a HTTP/1.1\r\nHost: open.example\r\nContent-Length: ${INNER.length}\r\n\r\n${INNER}`,
-  "a request line of two lines": `GET /open/a\r\nX: HTTP/1.1\r\nHost: open.example\r\n\r\n${INNER}`,
-  "a target with a space": `GET /open/a HTTP/1.1\r\nHost: open.example\r\n\r\n`.replace("/a", "/a b"),
+  "Content-Length before Transfer-Encoding":
+    post(`Content-Length: ${INNER.length + LAST_CHUNK.length}`, CHUNKED) + LAST_CHUNK + INNER,
+  "Transfer-Encoding before Content-Length": post(CHUNKED, "Content-Length: 4") + chunked(INNER),
+  "two Content-Lengths that differ": post(NO_LENGTH, LENGTH) + INNER,
+  "two Content-Lengths in one line": post(`Content-Length: 0, ${INNER.length}`) + INNER,
+  "a signed Content-Length": post("Content-Length: +0") + INNER,
+  "a negative Content-Length": post("Content-Length: -1") + INNER,
+  "a hexadecimal Content-Length": post("Content-Length: 0x0") + INNER,
+  "a Content-Length beyond 64 bits": post("Content-Length: 18446744073709551616") + INNER,
+  "a space before the colon of Content-Length": post(LENGTH.replace(":", " :")) + INNER,
+  "a space before the colon of Transfer-Encoding": post("Transfer-Encoding : chunked") + LAST_CHUNK + INNER,
+  "a folded Transfer-Encoding": post("Transfer-Encoding:\r\n chunked", NO_LENGTH) + chunked(INNER),
+  "a Transfer-Encoding of another case": post("Transfer-Encoding: cHuNkEd") + LAST_CHUNK + INNER,
+  "a Transfer-Encoding in quotes": post('Transfer-Encoding: "chunked"', NO_LENGTH) + chunked(INNER),
+  "a Transfer-Encoding after a vertical tab": post("Transfer-Encoding: \x0bchunked", NO_LENGTH) + chunked(INNER),
+  "chunked twice": post(CHUNKED, CHUNKED) + chunked(INNER),
+  "chunked, then identity": post("Transfer-Encoding: chunked, identity", NO_LENGTH) + chunked(INNER),
+  "chunked in HTTP/1.0": post(CHUNKED, "Connection: keep-alive").replace("1.1", "1.0") + LAST_CHUNK + INNER,
+  "a chunk size beyond 64 bits": `${post(CHUNKED)}10000000000000000\r\n${INNER}`,
+  "a chunk extension with a bare LF": `${post(CHUNKED)}5;\nhello\r\n${LAST_CHUNK}${INNER}`,
+  "a chunk longer than it says": `${post(CHUNKED)}1\r\nhello\r\n${LAST_CHUNK}${INNER}`,
+  "trailers that forge fields": `${post(CHUNKED)}0\r\nContent-Length: 99\r\nX-User-Id: root\r\n\r\n${INNER}`,
+  "bare LF as line ends": (post(NO_LENGTH) + INNER).replaceAll("\r\n", "\n"),
+  "a bare LF inside a field": post(`X-A: b\n${CHUNKED}`, NO_LENGTH) + chunked(INNER),
+  "a bare CR inside a field": post(`X-A: b\r${CHUNKED}`, LENGTH) + INNER,
+  "a NUL inside a field": post("X-A: b\0c", LENGTH) + INNER,
+  "a folded field": post("X-A: b\r\n\tGET /admin/secret HTTP/1.1", NO_LENGTH) + INNER,
+  "a body on a GET": `${GET}${LENGTH}\r\n\r\n${INNER}`,
+  "a request line of two lines": `${GET.replace(" HTTP", "\r\nX: HTTP")}\r\n${INNER}`,
+  "a target with a space": `${GET.replace("/a", "/a /admin/secret")}\r\n`,
   "an HTTP/2 preface": "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
   "HTTP/0.9": "GET /open/a\r\n",
 };
@@ -115,19 +122,31 @@ for (const [what, bytes] of Object.entries(SHAPES)) {
 test("two requests on one connection are decided on one by one", async () => {
   const first = request("GET /open/a HTTP/1.1", "Host: open.example");
   const { responses, seen } = await smuggle(`${first}${INNER}`);
-  assert.deepEqual(responses.map(({ status }) => status), [200, 401]);
-  assert.deepEqual(seen.map(({ target }) => target), ["/open/a"]);
+  assert.deepEqual(
+    responses.map(({ status }) => status),
+    [200, 401],
+  );
+  assert.deepEqual(
+    seen.map(({ target }) => target),
+    ["/open/a"],
+  );
 });
 
 test("a body that looks like a request stays a body", async () => {
-  const bytes = `${HEAD}Content-Length: ${INNER.length}\r\n\r\n${INNER}`;
+  const bytes = post(LENGTH) + INNER;
   const { responses, seen } = await smuggle(bytes);
-  assert.deepEqual(responses.map(({ status }) => status), [200]);
+  assert.deepEqual(
+    responses.map(({ status }) => status),
+    [200],
+  );
   assert.equal(seen[0].body.toString(), INNER);
 });
 
 test("two Host lines choose no route by the one and reach an origin by the other", async () => {
-  for (const hosts of [["open.example", "evil.example"], ["evil.example", "open.example"]]) {
+  for (const hosts of [
+    ["open.example", "evil.example"],
+    ["evil.example", "open.example"],
+  ]) {
     origin.take();
     const lines = hosts.map((host) => `Host: ${host}`);
     const response = await ask(gateway.port, request("GET /open/a HTTP/1.1", ...lines));

@@ -19,7 +19,10 @@ before(async () => {
 name = "${name}"
 balance = "${balance}"
 origins = [${members
-    .map(([member, weight]) => `{ name = "${member}", url = "${origins[member].url}"${weight ? `, weight = ${weight}` : ""} }`)
+    .map(
+      ([member, weight]) =>
+        `{ name = "${member}", url = "${origins[member].url}"${weight ? `, weight = ${weight}` : ""} }`,
+    )
     .join(", ")}]
 `;
   const config = [
@@ -71,7 +74,11 @@ async function from(place, { path = "/", edge = 0, headers = {} } = {}) {
 
 const PLACES = [
   ["Germany", { country: "DE" }, /^eu-/],
-  ["Germany, with all that the platform says", { country: "DE", continent: "EU", colo: "MUC", regionCode: "BY" }, /^eu-/],
+  [
+    "Germany, with all that the platform says",
+    { country: "DE", continent: "EU", colo: "MUC", regionCode: "BY" },
+    /^eu-/,
+  ],
   ["Poland", { country: "PL", continent: "EU", colo: "WAW" }, /^eu-/],
   ["the United States", { country: "US" }, /^us-/],
   ["California", { country: "US", regionCode: "CA", colo: "SJC" }, /^us-/],
@@ -96,7 +103,17 @@ for (const [what, place, origin] of PLACES) {
 }
 
 test("a place that cannot be read is no place", async () => {
-  for (const place of ["", "country=DE", "-1", "null", '"DE"', "[]", '["DE"]', '{"country":', '{"country":"DE\\nUS"}']) {
+  for (const place of [
+    "",
+    "country=DE",
+    "-1",
+    "null",
+    '"DE"',
+    "[]",
+    '["DE"]',
+    '{"country":',
+    '{"country":"DE\\nUS"}',
+  ]) {
     assert.match(await from(place), /^us-/, place);
   }
 });
@@ -113,7 +130,10 @@ test("a route's own pools win over the place", async () => {
 test("equal turns: a hundred requests go to both origins of a pool alike", async () => {
   const names = await many(100, 1, () => from({ country: "US" }));
   assert.equal(names.filter((name) => name === "us-1").length, 50);
-  assert.ok(names.every((name, index) => index === 0 || name !== names[index - 1]), "and they take turns");
+  assert.ok(
+    names.every((name, index) => index === 0 || name !== names[index - 1]),
+    "and they take turns",
+  );
 });
 
 test("turns by weight: exact over each round, and spread within it", async () => {

@@ -131,7 +131,10 @@ for (const algorithm of [...ASYMMETRIC, ...SYMMETRIC]) {
     const [header, payload, signature] = token.split(".");
     const root = Buffer.from(JSON.stringify(claims({ iss, sub: "root" }))).toString("base64url");
     const flipped = (signature[9] === "A" ? "B" : "A") + signature.slice(10);
-    for (const forged of [`${header}.${root}.${signature}`, `${header}.${payload}.${signature.slice(0, 9)}${flipped}`]) {
+    for (const forged of [
+      `${header}.${root}.${signature}`,
+      `${header}.${payload}.${signature.slice(0, 9)}${flipped}`,
+    ]) {
       await unauthorized("signature-invalid", forged);
     }
     for (const forged of [`${header}.${payload}.`, `${header}.${payload}.${signature.slice(0, -8)}`]) {

@@ -148,7 +148,10 @@ test("many messages keep their order", async () => {
   const done = new Promise((resolve) => socket.on("message", (data) => heard.push(Number(data)) === 500 && resolve()));
   for (let number = 0; number < 500; number++) socket.send(String(number));
   await soon("500 echoes", done);
-  assert.deepEqual(heard, Array.from({ length: 500 }, (_, index) => index));
+  assert.deepEqual(
+    heard,
+    Array.from({ length: 500 }, (_, index) => index),
+  );
   socket.terminate();
 });
 
@@ -232,7 +235,7 @@ test("a limit counts the handshake, not what follows", async () => {
   socket.terminate();
 });
 
-test("an origin that refuses answers the client, one that is gone is 502, and a path without a route is 404", async () => {
+test("an origin that refuses answers the client, one that is gone is 502, and without a route it is 404", async () => {
   await assert.rejects(dial("/unwilling"), (error) => {
     assert.equal(error.status, 403);
     assert.equal(error.response.headers["x-why"], "no");
@@ -254,7 +257,9 @@ test("an upgrade without a key, of another version, or by another method harms n
     ["GET /open HTTP/1.1", "Sec-WebSocket-Version: 99", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="],
     ["POST /open HTTP/1.1", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="],
   ]) {
-    const [response] = await talk(gateway.port, request(line, ...handshake, `X-Key: odd ${++key}`, ...more), { finish: true });
+    const [response] = await talk(gateway.port, request(line, ...handshake, `X-Key: odd ${++key}`, ...more), {
+      finish: true,
+    });
     assert.ok(response === undefined || (response.status >= 400 && response.status !== 500), `${response?.status}`);
   }
   const socket = await dial("/open");
@@ -265,6 +270,9 @@ test("an upgrade without a key, of another version, or by another method harms n
 test("a hundred sockets at once are a hundred conversations", async () => {
   const all = await Promise.all(Array.from({ length: 100 }, () => dial("/open")));
   const answers = await Promise.all(all.map((socket, index) => echoed(socket, `I am ${index}`)));
-  assert.deepEqual(answers, all.map((_, index) => `I am ${index}`));
+  assert.deepEqual(
+    answers,
+    all.map((_, index) => `I am ${index}`),
+  );
   for (const socket of all) socket.terminate();
 });

@@ -12,7 +12,11 @@ import { until } from "./time.mjs";
 export function scratch(files) {
   const directory = mkdtempSync(path.join(tmpdir(), "tidegate-test-"));
   for (const [name, text] of Object.entries(files)) writeFileSync(path.join(directory, name), text);
-  return { directory, path: (name) => path.join(directory, name), remove: () => rmSync(directory, { recursive: true }) };
+  return {
+    directory,
+    path: (name) => path.join(directory, name),
+    remove: () => rmSync(directory, { recursive: true }),
+  };
 }
 
 /** Starts the gateway with a configuration, given as TOML. `files` are put beside it. */

@@ -32,7 +32,7 @@ function fields(lines) {
   return new Fields(
     lines.map((line) => {
       // RFC 9110, section 5.5: CR, LF and NUL must not get through, other control characters may.
-    const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\0]*?)[ \t]*$/.exec(line);
+      const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\0]*?)[ \t]*$/.exec(line);
       if (match === null) throw new Malformed(`field line ${JSON.stringify(line)}`);
       return [match[1], match[2]];
     }),
@@ -50,7 +50,7 @@ function cutHead(bytes) {
 /** A chunked body, or undefined while it is not complete. */
 function cutChunks(bytes) {
   const chunks = [];
-  for (let rest = bytes; ; ) {
+  for (let rest = bytes; ;) {
     const end = rest.indexOf(CRLF);
     if (end < 0) return undefined;
     const size = /^([0-9a-fA-F]+)(?:[ \t]*;.*)?$/.exec(rest.subarray(0, end).toString("latin1"));
@@ -105,7 +105,8 @@ export function cutRequest(bytes) {
 export function cutResponse(bytes, method, closed) {
   const head = cutHead(bytes);
   if (head === undefined) {
-    if (closed && bytes.length > 0) throw new Malformed(`cut short: ${JSON.stringify(bytes.toString("latin1", 0, 200))}`);
+    if (closed && bytes.length > 0)
+      throw new Malformed(`cut short: ${JSON.stringify(bytes.toString("latin1", 0, 200))}`);
     return undefined;
   }
   const line = /^HTTP\/1\.([01]) (\d{3}) ([\t\x20-\x7e\x80-\xff]*)$/.exec(head.start);

@@ -7,8 +7,8 @@ import { cutRequest, Malformed } from "./message.mjs";
 export const HELLO = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 
 /**
- * Listens on a free port and answers each request with the bytes that `answer(request, socket)` returns: nothing is sent
- * for undefined, the connection is closed after null.
+ * Listens on a free port and answers each request with the bytes that `answer(request, socket)` returns: nothing is
+ * sent for undefined, the connection is closed after null.
  */
 export async function startRawOrigin(answer = () => HELLO) {
   const origin = new RawOrigin(answer);
