@@ -12,7 +12,7 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use tidegate_rate_limit::{Ledger, SpendRequest, StoredTat, Write};
+use tidegate_rate_limit::{Ledger, SpendRequest, SpendWrite, StoredTat};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::{JsError, JsValue, wasm_bindgen};
 
@@ -88,7 +88,7 @@ impl LimiterObject {
         Ok(first_number(&rows).map(StoredTat::from_millis))
     }
 
-    fn write(&self, write: &Write) -> Result<(), JsError> {
+    fn write(&self, write: &SpendWrite) -> Result<(), JsError> {
         let tat_ms = write.tat.as_millis();
         self.make_table()?;
         self.sql

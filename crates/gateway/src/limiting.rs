@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use tidegate_rate_limit::{InvalidSpend, Spend, SpendReply, SpendRequest, Verdict, fields};
+use tidegate_rate_limit::{Allowance, InvalidSpend, Spend, SpendReply, SpendRequest, Verdict, fields};
 
 use crate::facts::Facts;
 use crate::platform::{Head, Platform};
@@ -65,21 +65,24 @@ fn digest(sources: &[Source], facts: &Facts<'_, impl Head>) -> String {
 }
 
 fn answered(limits: &RouteLimits, reply: &SpendReply) -> Limited {
-    let pairs = || limits.limits.iter().zip(reply.verdicts());
+    let verdicts: Vec<Verdict> = reply.verdicts().iter().map(Verdict::from).collect();
+    let pairs = || limits.limits.iter().zip(&verdicts);
     let records = pairs().map(|(limit, verdict)| record(limit, verdict)).collect();
     let denied: Vec<(&Rc<Limit>, &Verdict)> = pairs().filter(|(_, verdict)| !verdict.is_allowed()).collect();
-    let verdicts: Vec<&Verdict> = denied.iter().map(|(_, verdict)| *verdict).collect();
-    let refused = fields::retry_after_seconds(&verdicts).map(|retry_after_seconds| Rejection::Limited {
+    let refusing: Vec<&Verdict> = denied.iter().map(|(_, verdict)| *verdict).collect();
+    let refused = fields::retry_after_seconds(&refusing).map(|retry_after_seconds| Rejection::Limited {
         limits: denied.iter().map(|(limit, _)| limit.name.clone()).collect(),
         retry_after_seconds,
     });
-    Limited { fields: rate_limit_fields(limits, reply), records, error: None, refused }
+    Limited { fields: rate_limit_fields(limits, &verdicts), records, error: None, refused }
 }
 
-fn rate_limit_fields(limits: &RouteLimits, reply: &SpendReply) -> Fields {
-    let policies: Vec<_> = limits.limits.iter().map(|limit| (limit.name.as_str(), &limit.rate)).collect();
+fn rate_limit_fields(limits: &RouteLimits, verdicts: &[Verdict]) -> Fields {
+    let allowances: Vec<Allowance> = limits.limits.iter().map(|limit| Allowance::Rate(limit.rate)).collect();
+    let policies: Vec<_> =
+        limits.limits.iter().zip(&allowances).map(|(limit, allowance)| (limit.name.as_str(), allowance)).collect();
     let named: Vec<_> =
-        limits.limits.iter().zip(reply.verdicts()).map(|(limit, verdict)| (limit.name.as_str(), verdict)).collect();
+        limits.limits.iter().zip(verdicts).map(|(limit, verdict)| (limit.name.as_str(), verdict)).collect();
     let mut fields = Fields::default();
     fields.push("RateLimit-Policy", fields::policy_field(&policies));
     fields.push("RateLimit", fields::limit_field(&named));
@@ -88,10 +91,12 @@ fn rate_limit_fields(limits: &RouteLimits, reply: &SpendReply) -> Fields {
 
 fn record(limit: &Limit, verdict: &Verdict) -> LimitRecord {
     let (verdict, remaining) = match verdict {
-        Verdict::Allowed { remaining, .. } => ("allowed", *remaining),
-        Verdict::Denied { remaining, .. } => ("denied", *remaining),
+        Verdict::Allowed { remaining, .. } => ("allowed", Some(*remaining)),
+        Verdict::Denied { remaining, .. } => ("denied", Some(*remaining)),
+        Verdict::Open => ("open", None),
+        Verdict::Closed { .. } => ("closed", None),
     };
-    LimitRecord { name: limit.name.clone(), verdict, remaining: Some(remaining) }
+    LimitRecord { name: limit.name.clone(), verdict, remaining }
 }
 
 /// The written direction of each limit: one that is closed refuses for all of them.

@@ -70,7 +70,7 @@ pub struct LimitRecord {
     pub verdict: &'static str,
     /// What is left, when it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub remaining: Option<u32>,
+    pub remaining: Option<u64>,
 }
 
 /// The cache's part of a record.

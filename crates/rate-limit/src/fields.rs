@@ -24,8 +24,9 @@ use std::time::Duration;
 
 use sfv::{Integer, KeyRef, ListSerializer, ParameterSerializer, StringRef, key_ref, string_ref};
 
+use crate::allowance::Allowance;
 use crate::rate::Rate;
-use crate::reply::Verdict;
+use crate::verdict::Verdict;
 
 const QUOTA: &KeyRef = key_ref("q");
 const WINDOW: &KeyRef = key_ref("w");
@@ -34,17 +35,29 @@ const AVAILABLE: &KeyRef = key_ref("r");
 const EFFECTIVE_WINDOW: &KeyRef = key_ref("t");
 const UNNAMED: &StringRef = string_ref("");
 
-/// Writes the value of `RateLimit-Policy`: each limit's name and rate.
+/// Writes the value of `RateLimit-Policy`: each limit's name and what it allows.
 ///
 /// The field is a list that is never empty (section 3): without limits the value is the empty string, and the field
 /// must not be sent.
-pub fn policy_field(limits: &[(&str, &Rate)]) -> String {
+pub fn policy_field(limits: &[(&str, &Allowance)]) -> String {
     let mut list = ListSerializer::new();
-    for (name, rate) in limits {
-        let (quota, window) = quota_and_window(rate);
-        let item = item(&mut list, name).parameter(QUOTA, integer(quota)).parameter(WINDOW, integer(window));
-        if u64::from(rate.burst()) != quota {
-            item.parameter(BURST, rate.burst());
+    for (name, allowance) in limits {
+        let item = item(&mut list, name);
+        match allowance {
+            Allowance::Rate(rate) => {
+                let (quota, window) = quota_and_window(rate);
+                let item = item.parameter(QUOTA, integer(quota)).parameter(WINDOW, integer(window));
+                if u64::from(rate.burst()) != quota {
+                    item.parameter(BURST, rate.burst());
+                }
+            }
+            Allowance::Window(window) => {
+                let seconds = whole_seconds(window.per());
+                item.parameter(QUOTA, integer(u64::from(window.requests()))).parameter(WINDOW, integer(seconds));
+            }
+            Allowance::Quota(_) | Allowance::Concurrency(_) => {
+                item.parameter(QUOTA, integer(allowance.capacity()));
+            }
         }
     }
     list.finish().unwrap_or_default()
@@ -58,27 +71,26 @@ pub fn limit_field(limits: &[(&str, &Verdict)]) -> String {
     let denied = limits.iter().any(|(_, verdict)| !verdict.is_allowed());
     let mut list = ListSerializer::new();
     for (name, verdict) in limits {
-        let item = item(&mut list, name);
         match **verdict {
-            Verdict::Allowed { remaining, .. } if denied => item.parameter(AVAILABLE, remaining),
+            // Nobody knows what is left.
+            Verdict::Open | Verdict::Closed { .. } => {}
+            Verdict::Allowed { remaining, .. } if denied => {
+                item(&mut list, name).parameter(AVAILABLE, integer(remaining));
+            }
             Verdict::Allowed { remaining, effective_window: window }
             | Verdict::Denied { remaining, retry_after: window } => {
-                item.parameter(AVAILABLE, remaining).parameter(EFFECTIVE_WINDOW, integer(whole_seconds(window)))
+                item(&mut list, name)
+                    .parameter(AVAILABLE, integer(remaining))
+                    .parameter(EFFECTIVE_WINDOW, integer(whole_seconds(window)));
             }
-        };
+        }
     }
     list.finish().unwrap_or_default()
 }
 
 /// Returns the value of `Retry-After` in seconds (RFC 9110, section 10.2.3), at least 1; none if no limit denies.
 pub fn retry_after_seconds(verdicts: &[&Verdict]) -> Option<u64> {
-    verdicts
-        .iter()
-        .filter_map(|verdict| match **verdict {
-            Verdict::Allowed { .. } => None,
-            Verdict::Denied { retry_after, .. } => Some(whole_seconds(retry_after)),
-        })
-        .max()
+    verdicts.iter().filter_map(|verdict| verdict.retry_after()).map(whole_seconds).max()
 }
 
 /// Returns `q` and `w`. As `w` is not shorter than the period, `q` is not smaller than the number of requests.

@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::rate::Rate;
-use crate::reply::{SpendReply, Verdict};
+use crate::reply::{SpendReply, SpendVerdict};
 use crate::request::{Spend, SpendRequest};
 use crate::tat::{CLOCK_TOLERANCE, StoredTat, Tat, duration};
 
@@ -53,7 +53,7 @@ struct Bucket {
 
 /// A row that must be in storage before the reply leaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Write {
+pub struct SpendWrite {
     /// The key of the row.
     pub key: String,
     /// Its new value.
@@ -106,7 +106,11 @@ impl Ledger {
     ///
     /// # Errors
     /// [`UnknownKey`] when a key was not loaded. Nothing is charged: what is not known is not free.
-    pub fn spend(&mut self, request: &SpendRequest, now: Duration) -> Result<(SpendReply, Vec<Write>), UnknownKey> {
+    pub fn spend(
+        &mut self,
+        request: &SpendRequest,
+        now: Duration,
+    ) -> Result<(SpendReply, Vec<SpendWrite>), UnknownKey> {
         let clock = now.as_nanos();
         self.now = self.now.max(clock);
         // A client waits by the caller's clock. While that one is behind, the ledger's time stands still.
@@ -122,7 +126,7 @@ impl Ledger {
             self.charge(&trials, &mut rows);
             trials.iter().map(|trial| allowed(trial.spend.rate(), self.tat(trial.spend), self.now, behind)).collect()
         };
-        let writes = rows.into_iter().map(|(key, tat)| Write { key: key.to_owned(), tat }).collect();
+        let writes = rows.into_iter().map(|(key, tat)| SpendWrite { key: key.to_owned(), tat }).collect();
         self.make_room();
         Ok((SpendReply::new(verdicts), writes))
     }
@@ -241,24 +245,24 @@ struct Trial<'a> {
 
 impl Trial<'_> {
     /// Returns what this limit says when the request is denied as a whole and costs nothing.
-    fn verdict(&self, now: u128, behind: u128) -> Verdict {
+    fn verdict(&self, now: u128, behind: u128) -> SpendVerdict {
         if self.overdrawn == 0 {
             return allowed(self.spend.rate(), self.before, now, behind);
         }
-        Verdict::Denied {
+        SpendVerdict::Denied {
             remaining: self.before.remaining(self.spend.rate(), now),
             retry_after: duration(self.overdrawn.saturating_add(behind)),
         }
     }
 }
 
-fn allowed(rate: &Rate, tat: Tat, now: u128, behind: u128) -> Verdict {
+fn allowed(rate: &Rate, tat: Tat, now: u128, behind: u128) -> SpendVerdict {
     let remaining = tat.remaining(rate, now);
     let effective_window = match remaining {
         0 => tat.charged(rate, 1, now).overdrawn(rate, now).saturating_add(behind),
         _ => u128::from(rate.increment(remaining)),
     };
-    Verdict::Allowed { remaining, effective_window: duration(effective_window) }
+    SpendVerdict::Allowed { remaining, effective_window: duration(effective_window) }
 }
 
 #[cfg(test)]

@@ -11,17 +11,42 @@
 //!
 //! Nothing here reads a clock: `now` is an argument, the time since the Unix epoch.
 
+mod account;
+mod allowance;
+mod answer;
+mod authority;
+mod decision;
 pub mod fields;
+mod holder;
 mod ledger;
 mod message;
+mod nanos;
+mod question;
 mod rate;
 mod reply;
 mod request;
+mod spend_message;
 mod tat;
+mod usage;
+mod verdict;
+mod want;
 
-pub use ledger::{Ledger, UnknownKey, Write};
+pub use allowance::{
+    Allowance, Calendar, Concurrency, InvalidConcurrency, InvalidQuota, InvalidWindow, InvalidZone, Period, Quota,
+    Window, Windows, Zone,
+};
+pub use answer::Answer;
+pub use authority::{Authority, Write};
+pub use decision::{Admission, Decided, Decision};
+pub use holder::{Ask, Failure, Holder, HolderCounters, Receipt};
+pub use ledger::{Ledger, SpendWrite, UnknownKey};
 pub use message::InvalidMessage;
+pub use question::Question;
 pub use rate::{InvalidRate, Rate};
-pub use reply::{SpendReply, Verdict};
+pub use reply::{SpendReply, SpendVerdict};
 pub use request::{InvalidSpend, Spend, SpendRequest};
+pub use spend_message::InvalidSpendMessage;
 pub use tat::StoredTat;
+pub use usage::Usage;
+pub use verdict::Verdict;
+pub use want::{Accuracy, Charge, InvalidWant, Mode, Want, WhenUnreachable};

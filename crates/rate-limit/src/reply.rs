@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// What one limit says to one request. What the numbers promise to a client stands in [`fields`](crate::fields).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Verdict {
+pub enum SpendVerdict {
     /// The request fits this limit. It was charged if every other limit said the same.
     Allowed {
         /// How many more requests of cost one would fit at this moment.
@@ -24,12 +24,12 @@ pub enum Verdict {
     },
 }
 
-impl Verdict {
+impl SpendVerdict {
     /// Returns whether the request fits this limit.
     pub fn is_allowed(&self) -> bool {
         match self {
-            Verdict::Allowed { .. } => true,
-            Verdict::Denied { .. } => false,
+            SpendVerdict::Allowed { .. } => true,
+            SpendVerdict::Denied { .. } => false,
         }
     }
 }
@@ -37,24 +37,24 @@ impl Verdict {
 /// The verdicts for a [`SpendRequest`](crate::SpendRequest), in the order of its limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpendReply {
-    verdicts: Vec<Verdict>,
+    verdicts: Vec<SpendVerdict>,
 }
 
 impl SpendReply {
     /// Creates a reply.
-    pub fn new(verdicts: Vec<Verdict>) -> SpendReply {
+    pub fn new(verdicts: Vec<SpendVerdict>) -> SpendReply {
         SpendReply { verdicts }
     }
 
     /// Returns the verdicts, in the order of the request's limits.
-    pub fn verdicts(&self) -> &[Verdict] {
+    pub fn verdicts(&self) -> &[SpendVerdict] {
         &self.verdicts
     }
 
     /// Returns whether the request fits all limits. If it does not, no limit was charged.
     pub fn allowed(&self) -> bool {
         // Unknown means deny: no verdict is not a permission.
-        !self.verdicts.is_empty() && self.verdicts.iter().all(Verdict::is_allowed)
+        !self.verdicts.is_empty() && self.verdicts.iter().all(SpendVerdict::is_allowed)
     }
 
     /// Returns the time until the request fits all limits: the longest wait of those that denied it.
@@ -62,8 +62,8 @@ impl SpendReply {
         self.verdicts
             .iter()
             .filter_map(|verdict| match *verdict {
-                Verdict::Allowed { .. } => None,
-                Verdict::Denied { retry_after, .. } => Some(retry_after),
+                SpendVerdict::Allowed { .. } => None,
+                SpendVerdict::Denied { retry_after, .. } => Some(retry_after),
             })
             .max()
     }
@@ -73,14 +73,14 @@ impl SpendReply {
 mod tests {
     use super::*;
 
-    const ALLOWED: Verdict = Verdict::Allowed { remaining: 1, effective_window: Duration::from_secs(9) };
+    const ALLOWED: SpendVerdict = SpendVerdict::Allowed { remaining: 1, effective_window: Duration::from_secs(9) };
 
-    fn denied(secs: u64) -> Verdict {
-        Verdict::Denied { remaining: 0, retry_after: Duration::from_secs(secs) }
+    fn denied(secs: u64) -> SpendVerdict {
+        SpendVerdict::Denied { remaining: 0, retry_after: Duration::from_secs(secs) }
     }
 
     #[track_caller]
-    fn check(verdicts: &[Verdict], allowed: bool, retry_after: Option<u64>) {
+    fn check(verdicts: &[SpendVerdict], allowed: bool, retry_after: Option<u64>) {
         let reply = SpendReply::new(verdicts.to_vec());
         assert_eq!((reply.allowed(), reply.retry_after()), (allowed, retry_after.map(Duration::from_secs)));
     }

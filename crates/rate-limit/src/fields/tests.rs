@@ -5,17 +5,17 @@ use sfv::{BareItem, List, ListEntry, Parser};
 
 use super::*;
 
-fn allowed(remaining: u32, millis: u64) -> Verdict {
+fn allowed(remaining: u64, millis: u64) -> Verdict {
     Verdict::Allowed { remaining, effective_window: Duration::from_millis(millis) }
 }
 
-fn denied(remaining: u32, nanos: u64) -> Verdict {
+fn denied(remaining: u64, nanos: u64) -> Verdict {
     Verdict::Denied { remaining, retry_after: Duration::from_nanos(nanos) }
 }
 
 #[track_caller]
 fn check_policy(requests: u32, per_millis: u64, burst: u32, expected: &str) {
-    let rate = Rate::new(requests, Duration::from_millis(per_millis), burst).unwrap();
+    let rate = Allowance::Rate(Rate::new(requests, Duration::from_millis(per_millis), burst).unwrap());
     assert_eq!(policy_field(&[("burst", &rate)]), expected);
 }
 
@@ -29,8 +29,8 @@ fn check_limit(verdicts: &[Verdict], expected: &str, retry_after: Option<u64>) {
 #[test]
 fn the_drafts_own_examples_are_written_as_they_stand_there() {
     // Sections 3, 4 and B.1.4.
-    let burst = Rate::new(100, Duration::from_secs(60), 100).unwrap();
-    let daily = Rate::new(1000, Duration::from_secs(86_400), 1000).unwrap();
+    let burst = Allowance::Rate(Rate::new(100, Duration::from_secs(60), 100).unwrap());
+    let daily = Allowance::Rate(Rate::new(1000, Duration::from_secs(86_400), 1000).unwrap());
     assert_eq!(policy_field(&[("burst", &burst), ("daily", &daily)]), r#""burst";q=100;w=60, "daily";q=1000;w=86400"#);
     assert_eq!(limit_field(&[("default", &allowed(50, 30_000))]), r#""default";r=50;t=30"#);
     assert_eq!(limit_field(&[("default", &denied(0, 5_000_000_000))]), r#""default";r=0;t=5"#);
@@ -94,7 +94,7 @@ fn a_name_is_a_string_whatever_it_is() {
 
 #[test]
 fn the_largest_numbers_are_integers_of_15_digits() {
-    let longest = Verdict::Denied { remaining: u32::MAX, retry_after: Duration::MAX };
+    let longest = Verdict::Denied { remaining: u64::from(u32::MAX), retry_after: Duration::MAX };
     check_limit(&[longest], r#""a";r=4294967295;t=999999999999999"#, Some(u64::MAX));
 }
 
@@ -119,6 +119,7 @@ proptest! {
         name in any::<String>(), requests in any::<u32>(), per in 1..=31_622_400_000_u64, burst in any::<u32>(),
     ) {
         let Ok(rate) = Rate::new(requests, Duration::from_millis(per), burst) else { return Ok(()) };
+        let rate = Allowance::Rate(rate);
         let items = parse(&policy_field(&[(&name, &rate), ("b", &rate)]));
         prop_assert_eq!(items.len(), 2);
         let parameters = &items[0].1;
@@ -133,7 +134,7 @@ proptest! {
 
     #[test]
     fn no_effective_window_ends_after_retry_after(verdicts in prop::collection::vec(
-        (any::<bool>(), any::<u32>(), 0..1_u64 << 40), 1..6,
+        (any::<bool>(), 0..1_u64 << 32, 0..1_u64 << 40), 1..6,
     )) {
         let verdicts: Vec<Verdict> = verdicts.into_iter().map(|(allow, remaining, nanos)| {
             if allow { allowed(remaining, nanos / 1_000_000) } else { denied(remaining, nanos) }

@@ -117,7 +117,7 @@ proptest! {
                 level -= price;
             }
             let reply = object.ask(&request(&[("k", rate, step.cost(&rate))]), now);
-            let (Verdict::Allowed { remaining, .. } | Verdict::Denied { remaining, .. }) = reply.verdicts()[0];
+            let (SpendVerdict::Allowed { remaining, .. } | SpendVerdict::Denied { remaining, .. }) = reply.verdicts()[0];
             prop_assert_eq!((reply.allowed(), u128::from(remaining)), (fits, level / interval));
         }
     }
@@ -157,7 +157,7 @@ proptest! {
             let alone = limits.iter().map(|limit| object.clone().ask(&request(&[*limit]), now).allowed());
             let alone: Vec<bool> = alone.collect();
             let reply = object.ask(&request(&limits), now);
-            let each: Vec<bool> = reply.verdicts().iter().map(Verdict::is_allowed).collect();
+            let each: Vec<bool> = reply.verdicts().iter().map(SpendVerdict::is_allowed).collect();
             prop_assert_eq!(&each, &alone);
             prop_assert_eq!(reply.allowed(), alone.iter().all(|allowed| *allowed));
         }

@@ -60,8 +60,8 @@ impl Object {
 
 fn text(reply: &SpendReply) -> String {
     let verdicts = reply.verdicts().iter().map(|verdict| match verdict {
-        Verdict::Allowed { remaining, effective_window } => format!("allow {remaining} for {effective_window:?}"),
-        Verdict::Denied { remaining, retry_after } => format!("deny {remaining} for {retry_after:?}"),
+        SpendVerdict::Allowed { remaining, effective_window } => format!("allow {remaining} for {effective_window:?}"),
+        SpendVerdict::Denied { remaining, retry_after } => format!("deny {remaining} for {retry_after:?}"),
     });
     verdicts.collect::<Vec<_>>().join(", ")
 }

@@ -23,7 +23,7 @@ fn bytes(entries: &[(&str, u32, u64, u32, u32)]) -> Vec<u8> {
 const SECOND: u64 = 1_000_000_000;
 
 #[track_caller]
-fn check(bytes: &[u8], refused: Option<InvalidMessage>) {
+fn check(bytes: &[u8], refused: Option<InvalidSpendMessage>) {
     assert_eq!(SpendRequest::decode(bytes).err(), refused);
 }
 
@@ -36,17 +36,17 @@ fn version_1_is_these_bytes() {
     assert_eq!(request().encode(), request_bytes);
     assert_eq!(SpendRequest::decode(&request_bytes), Ok(request()));
 
-    let allowed = Verdict::Allowed { remaining: 7, effective_window: Duration::new(4, 5) };
+    let allowed = SpendVerdict::Allowed { remaining: 7, effective_window: Duration::new(4, 5) };
     assert_eq!(SpendReply::new(vec![allowed]).encode(), [1, 1, 0, 7, 4, 5]);
-    let denied = Verdict::Denied { remaining: 7, retry_after: Duration::new(4, 5) };
+    let denied = SpendVerdict::Denied { remaining: 7, retry_after: Duration::new(4, 5) };
     assert_eq!(SpendReply::new(vec![denied]).encode(), [1, 1, 1, 7, 4, 5]);
 }
 
 #[test]
 fn an_unknown_version_is_named() {
-    check(&[2, 1, 2], Some(InvalidMessage::Version(2)));
-    check(&[0, 1], Some(InvalidMessage::Version(0)));
-    assert_eq!(SpendReply::decode(&[2, 1], &request()), Err(InvalidMessage::Version(2)));
+    check(&[2, 1, 2], Some(InvalidSpendMessage::Version(2)));
+    check(&[0, 1], Some(InvalidSpendMessage::Version(0)));
+    assert_eq!(SpendReply::decode(&[2, 1], &request()), Err(InvalidSpendMessage::Version(2)));
 }
 
 #[test]
@@ -55,12 +55,13 @@ fn a_message_is_exactly_its_bytes() {
     for end in 0..whole.len() {
         assert!(SpendRequest::decode(&whole[..end]).is_err(), "cut at {end}");
     }
-    check(&[&whole[..], &[0]].concat(), Some(InvalidMessage::Malformed));
-    let reply = SpendReply::new(vec![Verdict::Denied { remaining: 0, retry_after: Duration::from_secs(1) }]).encode();
+    check(&[&whole[..], &[0]].concat(), Some(InvalidSpendMessage::Malformed));
+    let reply =
+        SpendReply::new(vec![SpendVerdict::Denied { remaining: 0, retry_after: Duration::from_secs(1) }]).encode();
     for end in 0..reply.len() {
         assert!(SpendReply::decode(&reply[..end], &request()).is_err(), "cut at {end}");
     }
-    assert_eq!(SpendReply::decode(&[&reply[..], &[0]].concat(), &request()), Err(InvalidMessage::Malformed));
+    assert_eq!(SpendReply::decode(&[&reply[..], &[0]].concat(), &request()), Err(InvalidSpendMessage::Malformed));
 }
 
 #[test]
@@ -87,7 +88,7 @@ fn a_decoded_request_is_bounded() {
 
 #[test]
 fn a_reply_that_says_less_than_it_was_asked_is_not_a_permission() {
-    let verdict = Verdict::Allowed { remaining: 1, effective_window: Duration::from_secs(1) };
+    let verdict = SpendVerdict::Allowed { remaining: 1, effective_window: Duration::from_secs(1) };
     for (verdicts, right) in [(0, false), (1, true), (2, false)] {
         let decoded = SpendReply::decode(&SpendReply::new(vec![verdict; verdicts]).encode(), &request());
         assert_eq!(decoded.is_ok(), right, "{verdicts} verdicts");
@@ -96,9 +97,9 @@ fn a_reply_that_says_less_than_it_was_asked_is_not_a_permission() {
 
 #[test]
 fn more_entries_than_a_message_can_count_make_an_empty_one() {
-    let verdict = Verdict::Allowed { remaining: 1, effective_window: Duration::from_secs(1) };
+    let verdict = SpendVerdict::Allowed { remaining: 1, effective_window: Duration::from_secs(1) };
     assert!(SpendReply::new(vec![verdict; 256]).encode().is_empty());
-    check(&[], Some(InvalidMessage::Malformed));
+    check(&[], Some(InvalidSpendMessage::Malformed));
 }
 
 fn requests() -> impl Strategy<Value = SpendRequest> {
@@ -110,12 +111,12 @@ fn requests() -> impl Strategy<Value = SpendRequest> {
     prop::collection::vec(spend, 1..=32).prop_filter_map("not a request", |limits| SpendRequest::new(limits).ok())
 }
 
-fn verdicts() -> impl Strategy<Value = Verdict> {
+fn verdicts() -> impl Strategy<Value = SpendVerdict> {
     (any::<bool>(), any::<u32>(), any::<u64>(), 0..1_000_000_000_u32).prop_map(|(allow, remaining, secs, nanos)| {
         let time = Duration::new(secs, nanos);
         match allow {
-            true => Verdict::Allowed { remaining, effective_window: time },
-            false => Verdict::Denied { remaining, retry_after: time },
+            true => SpendVerdict::Allowed { remaining, effective_window: time },
+            false => SpendVerdict::Denied { remaining, retry_after: time },
         }
     })
 }

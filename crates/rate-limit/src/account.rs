@@ -1,0 +1,137 @@
+//! What one key has left, as the authority keeps it: one form for each kind of limit.
+
+pub(crate) mod bucket;
+
+use crate::answer::Loan;
+use crate::question::{Held, Remains, Terms};
+use crate::usage::Usage;
+use crate::verdict::Verdict;
+
+pub(crate) use bucket::Bucket;
+
+/// What a kind of limit offers at the authority.
+///
+/// Prices, deposits and remains count in the kind's unit ([`Terms::price`]). Times are nanoseconds since the Unix epoch.
+/// Every method but `advance` speaks of the moment of the last `advance`, which never runs backwards.
+pub(crate) trait Kind {
+    /// Takes over the numbers of a changed configuration and keeps what was used; false if they are of another kind.
+    /// What is out on loan stays promised until it expires.
+    fn adapt(&mut self, terms: &Terms) -> bool;
+
+    /// Brings the account to `now`: refills, and ends what has expired, in the order of expiry. A `now` before the last
+    /// one changes nothing.
+    fn advance(&mut self, now: u128);
+
+    /// Returns whether `take` would take this price.
+    fn fits(&self, price: u64) -> bool;
+
+    /// Takes the price, or changes nothing and returns false. `holder` is who asked: a kind that counts requests in
+    /// progress has to know from whom they come back.
+    fn take(&mut self, holder: u64, price: u64) -> bool;
+
+    /// Undoes a `take` of the same price by the same holder since the last `advance`, exactly.
+    fn undo(&mut self, holder: u64, price: u64);
+
+    /// Promises that up to `price` of what was just taken may come back by `give_back`: the cost was a guess.
+    fn expect_back(&mut self, price: u64);
+
+    /// Takes back what was charged too much. Never more than was promised by `expect_back` and not made good since: an
+    /// account that has been full in the meantime owes nothing.
+    fn give_back(&mut self, price: u64);
+
+    /// Charges what a holder has admitted without having it. What can't be charged now is charged later, up to one
+    /// capacity.
+    fn owe(&mut self, price: u64);
+
+    /// Returns what a request hears that fits: what is left now. Called after the take, if there was one.
+    fn allowed(&self) -> Verdict;
+
+    /// Returns what a request of this price hears that does not fit: the time after which it fits if nobody else comes.
+    fn denied(&self, price: u64) -> Verdict;
+
+    /// Returns until when it is useless for the holder to ask for this price again: a ticket, so that holders who wait for
+    /// the same thing come one after the other. Not before `denied` says that it fits. The same holder keeps its ticket
+    /// until that is due.
+    fn ticket(&mut self, holder: u64, price: u64) -> u128;
+
+    /// Lends to a holder that has shown demand, or doesn't. Whatever is lent is charged or set aside here until the loan
+    /// has expired by this clock. A loan replaces the one that the holder has, whose promises are kept until they expire.
+    fn lend(&mut self, borrower: &Borrower) -> Option<Loan>;
+
+    /// Lends a slice of the reserve, if the holder has none.
+    fn lend_reserve(&mut self, borrower: &Borrower) -> Option<Loan>;
+
+    /// Hears of a lease that the holder says is live, and which this instance may not know because it has started since.
+    /// What it promises is part of what the row said was out on loan: it is moved from there, never added.
+    fn claim(&mut self, holder: u64, held: &Held);
+
+    /// Takes back what is left of an expired lease. Exactly once, and only while that lease is the one on record.
+    fn take_back(&mut self, holder: u64, remains: Remains);
+
+    /// Returns whether all holders together want more than there is.
+    fn scarce(&self) -> bool;
+
+    /// Returns the row that must be stored before the answer leaves, if what is stored no longer covers the account. A row
+    /// covers it when an account opened from it at any later time gives back nothing that was spent or is out on loan.
+    /// The row counts as stored from now on.
+    fn row(&mut self) -> Option<Row>;
+
+    /// Returns whether the account, and its row, say no more than a missing one would.
+    fn is_forgettable(&self) -> bool;
+
+    /// Returns the numbers that operators see.
+    fn usage(&self) -> Usage;
+
+    /// Forgets what was used, as an operator's order. What is out on loan stays promised.
+    fn reset(&mut self);
+
+    /// Returns the demand of all holders, in thousandths of a request of cost one per second.
+    fn demand(&self) -> u64;
+}
+
+/// Who wants to borrow.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Borrower {
+    pub(crate) holder: u64,
+    /// The question's sequence number, which becomes the lease's id.
+    pub(crate) sequence: u64,
+    /// What the holder was asked for lately: thousandths of a request of cost one, per second.
+    pub(crate) demand: u64,
+    /// What one request costs.
+    pub(crate) price: u64,
+}
+
+/// A row, and when it says no more than a missing one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) forget_after_ms: u64,
+}
+
+/// The account of one key.
+#[derive(Clone, Debug)]
+pub(crate) enum Account {
+    Rate(Bucket),
+}
+
+impl Account {
+    /// Opens the account from its row, or a fresh one if there is none, or one of another kind or version.
+    pub(crate) fn open(terms: &Terms, row: Option<&[u8]>, now: u128) -> Option<Account> {
+        match terms {
+            Terms::Rate(rate) => Some(Account::Rate(Bucket::open(*rate, row, now))),
+            Terms::Window(_) | Terms::Quota { .. } | Terms::Concurrency(_) => None,
+        }
+    }
+
+    pub(crate) fn kind(&self) -> &dyn Kind {
+        match self {
+            Account::Rate(bucket) => bucket,
+        }
+    }
+
+    pub(crate) fn kind_mut(&mut self) -> &mut dyn Kind {
+        match self {
+            Account::Rate(bucket) => bucket,
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! A question on its way.
+
+use std::time::Duration;
+
+use crate::question::Question;
+
+/// A question that is to be sent to an object. Its answer, or that there was none, comes back to the holder exactly once.
+#[derive(Debug)]
+#[must_use]
+pub struct Ask {
+    object: String,
+    question: Question,
+    sent: Duration,
+}
+
+impl Ask {
+    pub(super) fn new(object: &str, question: Question, sent: Duration) -> Ask {
+        Ask { object: object.to_owned(), question, sent }
+    }
+
+    /// Returns the name of the object to ask.
+    pub fn object(&self) -> &str {
+        &self.object
+    }
+
+    /// Returns the question's number: one counter per isolate for all objects.
+    pub fn sequence(&self) -> u64 {
+        self.question.sequence
+    }
+
+    /// Writes the message. To send it again is safe: the object answers a number once.
+    pub fn encode(&self) -> Vec<u8> {
+        self.question.encode()
+    }
+
+    /// Returns when the question was made, from which the lifetime of what it brings counts.
+    pub fn sent(&self) -> Duration {
+        self.sent
+    }
+}
