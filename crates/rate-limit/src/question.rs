@@ -219,7 +219,7 @@ impl TermsEntry {
                 Ok(Terms::Window(Window::new(requests, Duration::from_millis(per_ms))?))
             }
             TermsEntry::Quota { requests, previous_start_s, start_s, end_s, next_end_s } => {
-                if requests == 0 || !(previous_start_s < start_s && start_s < end_s && end_s < next_end_s) {
+                if requests == 0 || !(previous_start_s <= start_s && start_s < end_s && end_s < next_end_s) {
                     return Err(InvalidMessage::Windows);
                 }
                 let windows = Windows {
