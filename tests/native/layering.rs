@@ -33,6 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("tidegate-bindgen", &[]),
+    ("tidegate-simulation", &["tidegate-rate-limit"]),
 ];
 
 /// Crates that do I/O, read a clock, draw randomness or know a platform: none of these below `edge` and `cli`.

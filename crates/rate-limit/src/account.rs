@@ -61,12 +61,9 @@ pub(crate) trait Kind {
     /// Lends a slice of the reserve, if the holder has none.
     fn lend_reserve(&mut self, borrower: &Borrower) -> Option<Loan>;
 
-    /// Hears what the holder knows when it sends the question `sequence`: the lease that is live there, if there is one.
-    /// Called for each question before anything else but `advance` and `adapt`.
-    ///
-    /// A lease that this instance does not know, because it has started since, is part of what the row said was out on
-    /// loan: what it promises is moved from there, never added.
-    fn claim(&mut self, holder: u64, sequence: u64, held: Option<&Held>);
+    /// Hears of a lease that the holder says is live, and which this instance may not know because it has started since.
+    /// What it promises is part of what the row said was out on loan: it is moved from there, never added.
+    fn claim(&mut self, holder: u64, held: &Held);
 
     /// Takes back what is left of an expired lease. Exactly once, and only while that lease is the one on record.
     fn take_back(&mut self, holder: u64, remains: Remains);

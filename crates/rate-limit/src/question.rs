@@ -77,7 +77,6 @@ pub(crate) struct Held {
     /// The sequence number of the question whose answer gave the lease.
     pub(crate) id: u64,
     pub(crate) share: u32,
-    /// The most that the holder may have at once. Where nothing refills, that is what is left.
     pub(crate) capacity: u64,
     /// For how long it goes on at the holder, counted from when the question was sent.
     pub(crate) remaining_ms: u32,

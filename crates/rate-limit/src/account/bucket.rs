@@ -117,7 +117,7 @@ impl Kind for Bucket {
         None
     }
 
-    fn claim(&mut self, _holder: u64, _sequence: u64, _held: Option<&Held>) {}
+    fn claim(&mut self, _holder: u64, _held: &Held) {}
 
     fn take_back(&mut self, _holder: u64, _remains: Remains) {}
 
