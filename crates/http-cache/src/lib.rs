@@ -45,10 +45,13 @@ mod invalidation;
 mod reason;
 mod status;
 
+mod memory;
+
 pub use fields::{ENVELOPE_FIELD, Fields};
 pub use freshness::{InvalidRules, Rules};
 pub use invalidation::invalidates;
 pub use key::{KeyParts, key};
+pub use memory::MemoryTier;
 pub use precondition::{Precondition, forwarded_conditionals, precondition};
 pub use reason::Reason;
 pub use reuse::{Answer, Lookup, answer, lookup, only_if_cached};
