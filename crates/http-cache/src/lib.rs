@@ -46,6 +46,7 @@ mod reason;
 mod status;
 
 mod memory;
+pub mod purge;
 
 pub use fields::{ENVELOPE_FIELD, Fields};
 pub use freshness::{InvalidRules, Rules};

@@ -1,0 +1,175 @@
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::delta::{Delta, Purges};
+use super::stamp::{Generation, Stamp};
+use super::target::{Place, Target};
+
+/// What purges leave of a stored response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Believed {
+    /// No purge concerns it.
+    Current,
+    /// A soft purge does: it is stale, whatever its age.
+    Stale,
+    /// It cannot be known whether one does: only a validation makes it good again. Unknown is never fresh.
+    Unknown,
+    /// A hard purge does: it is gone. The number is the purge's: only what was fetched at or after it counts.
+    Gone {
+        /// What replaces it must have been fetched at or after this.
+        by: Generation,
+    },
+}
+
+/// May a hit be served with what the isolate knows of purges?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readiness {
+    /// Yes.
+    Known,
+    /// Yes; and the log should be asked for news, after the reply.
+    Refresh,
+    /// The log has to be asked for news first.
+    Ask,
+    /// The log did not answer a moment ago: the hit is served with what is known.
+    Unreachable,
+    /// The log has not answered for so long that nothing stored counts as fresh.
+    Lost,
+}
+
+/// An isolate's copy of the purge log.
+#[derive(Debug, Default)]
+pub struct Generations {
+    known: Option<Generation>,
+    /// When the refresh that brought the latest news was *sent*: what happened since is not known.
+    as_of: Duration,
+    floor: u64,
+    targets: HashMap<Target, Purges>,
+    /// When the latest question after a reply was sent, while it is open.
+    asked: Option<Duration>,
+    /// When the log last failed to answer; `None` since it answered.
+    failed: Option<Duration>,
+}
+
+impl Generations {
+    /// A hit is served without a question while the table is at most this old.
+    pub const FRESH: Duration = Duration::from_secs(1);
+
+    /// The promise: nobody is served what was purged this long ago.
+    pub const PROMISE: Duration = Duration::from_secs(2);
+
+    /// With a log that does not answer, hits are served for as long as this.
+    pub const PATIENCE: Duration = Duration::from_secs(30);
+
+    /// After a failure, the log is left alone for this long.
+    const PAUSE: Duration = Duration::from_secs(1);
+
+    /// An open question that is older than this is lost: its request was cancelled.
+    const LOST: Duration = Duration::from_secs(1);
+
+    /// What is known; kept with a response whose fetch begins now.
+    pub fn generation(&self) -> Option<Generation> {
+        self.known
+    }
+
+    /// Whether hits may be served, and what to ask. The answer [`Readiness::Refresh`] is given to one request at a time.
+    pub fn readiness(&mut self, now: Duration) -> Readiness {
+        let age = self.known.map(|_| now.saturating_sub(self.as_of));
+        let paused = self.failed.is_some_and(|failed| now.saturating_sub(failed) < Self::PAUSE);
+        match age {
+            Some(age) if age <= Self::FRESH => Readiness::Known,
+            Some(age) if age <= Self::PROMISE => {
+                let open = self.asked.is_some_and(|asked| now.saturating_sub(asked) < Self::LOST);
+                if open || paused {
+                    return Readiness::Known;
+                }
+                self.asked = Some(now);
+                Readiness::Refresh
+            }
+            _ if !paused => Readiness::Ask,
+            Some(age) if age <= Self::PATIENCE => Readiness::Unreachable,
+            _ => Readiness::Lost,
+        }
+    }
+
+    /// Takes in what the log said to a question that was sent at `sent`.
+    pub fn apply(&mut self, delta: Delta, sent: Duration) {
+        self.asked = None;
+        self.failed = None;
+        let Delta { from, to, floor, purges } = delta;
+        match self.known {
+            Some(known) if known.log == to.log => {
+                // Replies may overtake each other. One that knows less still says that there was nothing else when its
+                // question was sent.
+                self.known = Some(Generation { sequence: known.sequence.max(to.sequence), ..known });
+                self.as_of = self.as_of.max(sent);
+            }
+            // Half of another log is no log.
+            _ if from > 0 => return,
+            _ => {
+                *self = Self { known: Some(to), as_of: sent, ..Self::default() };
+            }
+        }
+        for (target, purges) in purges {
+            let known = self.targets.entry(target).or_default();
+            *known = Purges { hard: known.hard.max(purges.hard), soft: known.soft.max(purges.soft) };
+        }
+        if floor > self.floor {
+            // The log has forgotten these too.
+            self.targets.retain(|_, purges| purges.latest() >= floor);
+            self.floor = floor;
+        }
+    }
+
+    /// The log did not answer.
+    pub fn failed(&mut self, now: Duration) {
+        self.asked = None;
+        self.failed = Some(now);
+    }
+
+    /// How many targets are known.
+    pub fn len(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// True when no purge is known.
+    pub fn is_empty(&self) -> bool {
+        self.targets.is_empty()
+    }
+
+    /// Does any purge concern a response that was stored with this stamp at this place?
+    ///
+    /// Without a purge since it was fetched this is one comparison; otherwise it costs as much as the path is long.
+    pub fn judge(&self, stamp: &Stamp, place: &Place<'_>) -> Believed {
+        let (Some(known), Some(stored)) = (self.known, stamp.generation) else { return Believed::Unknown };
+        if stored.log != known.log {
+            return Believed::Unknown;
+        }
+        if stored.sequence >= known.sequence {
+            return Believed::Current;
+        }
+        let mut hard = 0;
+        let mut soft = false;
+        let mut concerned = |target: Target| {
+            if let Some(purges) = self.targets.get(&target) {
+                hard = hard.max(purges.hard);
+                soft |= purges.soft > stored.sequence;
+            }
+            false
+        };
+        concerned(Target::ALL);
+        for tag in &stamp.tags {
+            concerned(*tag);
+        }
+        place.any_target(concerned);
+        if hard > stored.sequence {
+            return Believed::Gone { by: Generation { sequence: hard, ..known } };
+        }
+        if stored.sequence < self.floor || stamp.more_tags {
+            return Believed::Unknown;
+        }
+        if soft { Believed::Stale } else { Believed::Current }
+    }
+}
+
+#[cfg(test)]
+mod tests;
