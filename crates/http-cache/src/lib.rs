@@ -45,8 +45,10 @@ mod invalidation;
 mod reason;
 mod status;
 
+pub mod fill;
 mod memory;
 pub mod purge;
+mod refresh_ahead;
 
 pub use fields::{ENVELOPE_FIELD, Fields};
 pub use freshness::{InvalidRules, Rules};
@@ -55,6 +57,7 @@ pub use key::{KeyParts, key};
 pub use memory::MemoryTier;
 pub use precondition::{Precondition, forwarded_conditionals, precondition};
 pub use reason::Reason;
+pub use refresh_ahead::refresh_ahead;
 pub use reuse::{Answer, Lookup, answer, lookup, only_if_cached};
 pub use status::{CacheStatus, Forward, age_field};
 pub use storable::{Exchange, Sharing, storable};
