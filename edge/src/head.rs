@@ -73,6 +73,6 @@ impl Head for RequestHead {
 
     fn location(&self) -> Location {
         let place = |index| Some(self.line(index).to_owned()).filter(|value| !value.is_empty());
-        Location { colo: place(3), country: place(4), continent: place(5), region_code: place(6) }
+        Location { colo: place(3), country: place(4), continent: place(5), region_code: place(6), asn: None }
     }
 }

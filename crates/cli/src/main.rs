@@ -41,7 +41,7 @@ enum Command {
         /// A header of the request, such as "host: api.example.com". May be given several times.
         #[arg(long, value_name = "NAME: VALUE")]
         header: Vec<String>,
-        /// What Cloudflare knows of the client: country, continent, colo and region (a subdivision, such as CA), as in
+        /// What Cloudflare knows of the client: country, continent, colo, region (a subdivision, such as CA) and asn, as in
         /// "country=DE,colo=FRA".
         #[arg(long, value_name = "KEY=VALUE,…", value_delimiter = ',')]
         cf: Vec<String>,

@@ -132,7 +132,7 @@ fn what_cannot_be_carried_out_is_said_in_one_line() {
     refused(
         &[explain("/"), vec!["--cf", "planet=earth"]].concat(),
         2,
-        "the keys are country, continent, colo and region",
+        "the keys are country, continent, colo, region and asn",
     );
     refused(&["compile", "gateway.toml", "--out", "/"], 2, "name a file such as build/config.bin");
     refused(&["compile", "gateway.toml", "--out", "config.json"], 2, "name a file such as build/config.bin");

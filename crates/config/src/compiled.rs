@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_gateway::source::Source as KeySource;
 
 /// Changes with every change of the types below: a Worker never reads what another version wrote.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// The compiled form as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,7 @@ pub(crate) struct Content {
     pub(crate) pools: Vec<Pool>,
     pub(crate) steering: Steering,
     pub(crate) issuers: Vec<Issuer>,
+    pub(crate) calendars: Vec<Calendar>,
     pub(crate) limits: Vec<Limit>,
     pub(crate) caches: Vec<Cache>,
     pub(crate) routes: Vec<Route>,
@@ -105,20 +106,75 @@ pub(crate) enum Keys {
     Secret(String),
 }
 
+/// When the quotas that share it start over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Calendar {
+    pub(crate) period: Period,
+    /// The name of the time zone in the IANA database, for people.
+    pub(crate) zone: String,
+    /// Seconds east of UTC.
+    pub(crate) first_offset: i32,
+    /// Moments in seconds since the Unix epoch, and the offset from then on.
+    pub(crate) transitions: Vec<(i64, i32)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Period {
+    Minute,
+    Hour,
+    Day,
+    Week,
+    Month,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Limit {
     pub(crate) name: String,
     pub(crate) key: Vec<Source>,
-    pub(crate) requests: u32,
-    pub(crate) per: u64,
-    pub(crate) burst: u32,
+    pub(crate) ipv6_prefix: u8,
+    pub(crate) allowance: Allowance,
+    pub(crate) overrides: Vec<(Source, Vec<(String, Allowance)>)>,
+    pub(crate) cost: Cost,
+    pub(crate) accuracy: Accuracy,
     pub(crate) when_unreachable: WhenUnreachable,
+    pub(crate) mode: Mode,
+    pub(crate) enforce_percent: u8,
+}
+
+/// Durations in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Allowance {
+    Rate { requests: u32, per: u64, burst: u32 },
+    Window { requests: u32, per: u64 },
+    Quota { requests: u64, calendar: Position },
+    Concurrency { requests: u32, timeout: u64 },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Cost {
+    Fixed(u32),
+    Header { name: String, otherwise: u32, at_most: u32 },
+    Settled { reserve: u32, header: String },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Accuracy {
+    Exact,
+    Bounded { parts_per_million: u32 },
+    Local,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum WhenUnreachable {
     Open,
     Closed,
+    Reserve,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Mode {
+    Enforce,
+    Shadow,
 }
 
 /// Mirrors [`KeySource`].
@@ -129,6 +185,8 @@ pub(crate) enum Source {
     Header(String),
     Route,
     Country,
+    Cookie(String),
+    Asn,
 }
 
 impl From<&KeySource> for Source {
@@ -139,6 +197,8 @@ impl From<&KeySource> for Source {
             KeySource::Header(name) => Self::Header(name.clone()),
             KeySource::Route => Self::Route,
             KeySource::Country => Self::Country,
+            KeySource::Cookie(name) => Self::Cookie(name.clone()),
+            KeySource::Asn => Self::Asn,
         }
     }
 }
@@ -151,6 +211,8 @@ impl From<Source> for KeySource {
             Source::Header(name) => Self::Header(name),
             Source::Route => Self::Route,
             Source::Country => Self::Country,
+            Source::Cookie(name) => Self::Cookie(name),
+            Source::Asn => Self::Asn,
         }
     }
 }
@@ -175,9 +237,16 @@ pub(crate) struct Route {
     pub(crate) auth: Auth,
     pub(crate) limits: Vec<Position>,
     pub(crate) cache: Option<Position>,
+    pub(crate) serve: Serve,
     pub(crate) pools: Option<Vec<Position>>,
     pub(crate) timeout: u64,
     pub(crate) retries: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Serve {
+    Origin,
+    Usage,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,7 @@
 //! From the compiled form to the gateway's types, which refuse nonsense once more.
 
+mod limit;
+
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::rc::Rc;
@@ -9,11 +11,10 @@ use std::time::Duration;
 use tidegate_gateway::Gateway;
 use tidegate_gateway::matching::{HostPattern, Pattern, RouteMatch};
 use tidegate_gateway::route::{
-    Admin, Auth, Cache, Issuer, Keys, Limit, OriginPolicy, Parts, RouteParts, Settings, TokenAuth, WhenUnreachable,
+    Admin, Auth, Cache, Issuer, Keys, Limit, OriginPolicy, Parts, RouteParts, Serve, Settings, TokenAuth,
 };
 use tidegate_http_cache::Rules;
 use tidegate_jwt::{Algorithm, KeySet, Policy};
-use tidegate_rate_limit::Rate;
 use tidegate_steering::{self as steering, Balance, Origin, Pool, PoolIndex, PoolList, Steering};
 
 use crate::compiled::{self, Compiled, Content, InvalidCompiled, Position};
@@ -29,10 +30,11 @@ pub fn load(bytes: &[u8]) -> Result<Gateway, InvalidCompiled> {
 /// Makes the gateway; the error says which value is refused and why.
 pub(crate) fn lower(compiled: Compiled) -> Result<Gateway, String> {
     let Compiled { version, content } = compiled;
-    let Content { settings, pools, steering, issuers, limits, caches, routes } = content;
+    let Content { settings, pools, steering, issuers, calendars, limits, caches, routes } = content;
     let pools = each("pool", pools, pool)?;
     let issuers: Vec<Rc<Issuer>> = each("issuer", issuers, issuer)?;
-    let limits: Vec<Rc<Limit>> = each("limit", limits, limit)?;
+    let calendars = each("calendar", calendars, limit::calendar)?;
+    let limits: Vec<Rc<Limit>> = each("limit", limits, |limit| limit::limit(limit, &calendars))?;
     let caches: Vec<Rc<Cache>> = each("cache", caches, cache)?;
     let parts = Parts {
         version,
@@ -125,16 +127,6 @@ fn issuer(issuer: compiled::Issuer) -> Result<Rc<Issuer>, String> {
     Ok(Rc::new(Issuer { name: issuer.name, policy, keys, cookie: issuer.cookie }))
 }
 
-fn limit(limit: compiled::Limit) -> Result<Rc<Limit>, String> {
-    let rate = Rate::new(limit.requests, Duration::from_millis(limit.per), limit.burst).map_err(words)?;
-    let when_unreachable = match limit.when_unreachable {
-        compiled::WhenUnreachable::Open => WhenUnreachable::Open,
-        compiled::WhenUnreachable::Closed => WhenUnreachable::Closed,
-    };
-    let key = limit.key.into_iter().map(Into::into).collect();
-    Ok(Rc::new(Limit { name: limit.name, key, rate, when_unreachable }))
-}
-
 fn cache(cache: compiled::Cache) -> Result<Rc<Cache>, String> {
     let rules = match cache.ttl {
         Some(ttl) => Rules::new(Duration::from_millis(ttl), cache.override_origin).map_err(words)?,
@@ -167,6 +159,10 @@ fn route(
         auth,
         limits: limits.collect::<Result<_, _>>()?,
         cache: route.cache.map(|position| shared(caches, position, "cache")).transpose()?,
+        serve: match route.serve {
+            compiled::Serve::Origin => Serve::Origin,
+            compiled::Serve::Usage => Serve::Usage,
+        },
         origin: OriginPolicy {
             pools: route.pools.map(|positions| pool_indices(&positions, pools.len())).transpose()?,
             timeout: Duration::from_millis(route.timeout),

@@ -199,7 +199,8 @@ fn the_file_says_what_the_gateway_does() {
     assert!(!auth.keep_authorization);
     assert!(matches!(&auth.issuers[3].keys, Keys::Secret(name) if name == "OTHER_KEYS"));
     let limits = &route.limits.as_ref().unwrap().limits;
-    assert_eq!((limits[0].rate.burst(), limits[1].rate.burst()), (20, 10));
+    assert_eq!((limits[0].allowance.capacity(), limits[1].allowance.capacity()), (20, 10));
+    assert_eq!(limits[1].ipv6_prefix.bits(), 56);
     assert_eq!(limits[0].key[1].to_string(), "header:x-tenant");
     assert_eq!(route.cache.as_ref().unwrap().headers, ["accept-language"]);
     assert_eq!((route.origin.timeout.as_secs(), route.origin.retries), (10, 5));
@@ -295,7 +296,7 @@ proptest! {
     #[test]
     fn no_bytes_make_the_load_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         let _ = load(&bytes);
-        let _ = load(&[&[1], bytes.as_slice()].concat());
+        let _ = load(&[&[2], bytes.as_slice()].concat());
     }
 
     #[test]
@@ -321,7 +322,7 @@ fn another_version_or_a_longer_text_is_not_loaded() {
     );
     let mut other = bytes.clone();
     other[0] = 9;
-    let message = "the compiled configuration has format 9, this program reads format 1: build both anew";
+    let message = "the compiled configuration has format 9, this program reads format 2: build both anew";
     assert_eq!(load(&other).unwrap_err().to_string(), message);
     let mut longer = bytes;
     longer.push(0);

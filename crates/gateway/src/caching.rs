@@ -20,7 +20,7 @@ use crate::record::CacheRecord;
 use crate::rejection::Rejection;
 use crate::reply::{After, Fields, Reply, ReplyBody};
 use crate::route::{Auth, Cache, Route};
-use crate::source::{self, Source};
+use crate::source::{self, Ipv6Prefix, Source};
 use crate::url::Url;
 
 /// The outcome of step "cache".
@@ -268,7 +268,7 @@ fn partition<H: Head>(
 ) -> Option<String> {
     let value = |source: &Source| match source {
         Source::Route => Some(route.name.clone()),
-        _ => facts.value(source),
+        _ => facts.value(source, Ipv6Prefix::default()),
     };
     match (&cache.partition, identity) {
         (Some(sources), _) => Some(source::join(sources.iter().map(|source| (source, value(source))))),

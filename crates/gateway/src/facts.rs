@@ -5,8 +5,9 @@ use std::cell::OnceCell;
 use tidegate_jwt::Claims;
 use tidegate_steering::Location;
 
+use crate::forward::rejoin_cookies;
 use crate::platform::Head;
-use crate::source::{self, Source};
+use crate::source::{self, Ipv6Prefix, Source};
 
 /// The facts that keys and origins are chosen by.
 pub(crate) struct Facts<'r, H> {
@@ -30,13 +31,18 @@ impl<'r, H: Head> Facts<'r, H> {
     }
 
     /// One part of a key; `None` when the request does not say. All requests that do not say share one key.
-    pub(crate) fn value(&self, source: &Source) -> Option<String> {
+    pub(crate) fn value(&self, source: &Source, ipv6_prefix: Ipv6Prefix) -> Option<String> {
         match source {
-            Source::Ip => self.client_ip.map(source::network),
+            Source::Ip => self.client_ip.map(|address| source::network(address, ipv6_prefix)),
             Source::Claim(name) => self.claims.and_then(|claims| claims.text(name)),
             Source::Header(name) => self.head.field(name),
             Source::Route => Some(self.route.to_owned()),
             Source::Country => self.location().country.clone(),
+            Source::Cookie(name) => {
+                let cookies = self.head.field("cookie")?;
+                source::cookie(rejoin_cookies(&cookies).as_deref().unwrap_or(&cookies), name)
+            }
+            Source::Asn => self.location().asn.map(|asn| asn.to_string()),
         }
     }
 }

@@ -4,15 +4,15 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use tidegate_rate_limit::{Allowance, InvalidSpend, Spend, SpendReply, SpendRequest, Verdict, fields};
+use tidegate_rate_limit::{Allowance, Spend, SpendReply, SpendRequest, Verdict, WhenUnreachable, fields};
 
 use crate::facts::Facts;
 use crate::platform::{Head, Platform};
 use crate::record::LimitRecord;
 use crate::rejection::Rejection;
 use crate::reply::Fields;
-use crate::route::{Limit, RouteLimits, WhenUnreachable};
-use crate::source::{self, Source};
+use crate::route::{Limit, RouteLimits};
+use crate::source::{self, Ipv6Prefix, Source};
 
 /// How long a request waits for its limits before they count as unreachable.
 ///
@@ -31,10 +31,11 @@ pub(crate) struct Limited {
 
 /// Spends one request from each limit of the route.
 pub(crate) async fn limit<P: Platform>(limits: &RouteLimits, facts: &Facts<'_, impl Head>, platform: &P) -> Limited {
-    let spends: Result<Vec<Spend>, _> = limits.limits.iter().map(|limit| spend(limit, facts)).collect();
-    let request = match spends.and_then(SpendRequest::new) {
+    let spends: Result<Vec<Spend>, String> = limits.limits.iter().map(|limit| spend(limit, facts)).collect();
+    let request = spends.and_then(|spends| SpendRequest::new(spends).map_err(|error| error.to_string()));
+    let request = match request {
         Ok(request) => request,
-        Err(error) => return unreachable(limits, error.to_string()),
+        Err(error) => return unreachable(limits, error),
     };
     match platform.spend(&object(limits, facts), &request).await {
         Ok(reply) if reply.verdicts().len() == limits.limits.len() => answered(limits, &reply),
@@ -45,17 +46,19 @@ pub(crate) async fn limit<P: Platform>(limits: &RouteLimits, facts: &Facts<'_, i
 
 /// The name of the object that holds these limits for this request.
 fn object(limits: &RouteLimits, facts: &Facts<'_, impl Head>) -> String {
-    format!("{}/{}", limits.group, digest(&limits.shard, facts))
+    format!("{}/{}", limits.group, digest(&limits.shard, limits.ipv6_prefix, facts))
 }
 
-fn spend(limit: &Limit, facts: &Facts<'_, impl Head>) -> Result<Spend, InvalidSpend> {
-    Spend::new(format!("{}/{}", limit.name, digest(&limit.key, facts)), limit.rate, 1)
+fn spend(limit: &Limit, facts: &Facts<'_, impl Head>) -> Result<Spend, String> {
+    let Allowance::Rate(rate) = limit.allowance else { return Err("only rates can be asked yet".to_owned()) };
+    let key = format!("{}/{}", limit.name, digest(&limit.key, limit.ipv6_prefix, facts));
+    Spend::new(key, rate, 1).map_err(|error| error.to_string())
 }
 
 /// The values of a key as 128 bits of a SHA-256: of one length whatever a client sends, and no address or subject
 /// leaves the isolate in the clear.
-fn digest(sources: &[Source], facts: &Facts<'_, impl Head>) -> String {
-    let key = source::join(sources.iter().map(|source| (source, facts.value(source))));
+fn digest(sources: &[Source], ipv6_prefix: Ipv6Prefix, facts: &Facts<'_, impl Head>) -> String {
+    let key = source::join(sources.iter().map(|source| (source, facts.value(source, ipv6_prefix))));
     let digest = Sha256::digest(key.as_bytes());
     digest.iter().take(16).fold(String::with_capacity(32), |mut text, byte| {
         use std::fmt::Write as _;
@@ -78,9 +81,7 @@ fn answered(limits: &RouteLimits, reply: &SpendReply) -> Limited {
 }
 
 fn rate_limit_fields(limits: &RouteLimits, verdicts: &[Verdict]) -> Fields {
-    let allowances: Vec<Allowance> = limits.limits.iter().map(|limit| Allowance::Rate(limit.rate)).collect();
-    let policies: Vec<_> =
-        limits.limits.iter().zip(&allowances).map(|(limit, allowance)| (limit.name.as_str(), allowance)).collect();
+    let policies: Vec<_> = limits.limits.iter().map(|limit| (limit.name.as_str(), &limit.allowance)).collect();
     let named: Vec<_> =
         limits.limits.iter().zip(verdicts).map(|(limit, verdict)| (limit.name.as_str(), verdict)).collect();
     let mut fields = Fields::default();
@@ -101,7 +102,7 @@ fn record(limit: &Limit, verdict: &Verdict) -> LimitRecord {
 
 /// The written direction of each limit: one that is closed refuses for all of them.
 fn unreachable(limits: &RouteLimits, error: String) -> Limited {
-    let closed = |limit: &Limit| limit.when_unreachable == WhenUnreachable::Closed;
+    let closed = |limit: &Limit| limit.when_unreachable != WhenUnreachable::Open;
     let records = limits.limits.iter().map(|limit| LimitRecord {
         name: limit.name.clone(),
         verdict: if closed(limit) { "closed" } else { "open" },

@@ -1,17 +1,24 @@
 //! What a configuration becomes: routes with their policies, every reference resolved.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod cost;
+mod group;
+mod limit;
+
 use std::rc::Rc;
 use std::time::Duration;
 
 use tidegate_http_cache::Rules;
 use tidegate_jwt::{KeySet, Policy};
-use tidegate_rate_limit::Rate;
 use tidegate_steering::{Pool, PoolIndex, Steering};
 
 use crate::forward::Protected;
 use crate::matching::{Conflict, Matcher, RouteMatch};
 use crate::source::Source;
+
+pub use cost::Cost;
+use group::Groups;
+pub use group::RouteLimits;
+pub use limit::{Limit, Override, Percent};
 
 /// Everything that the Worker knows before its first request.
 #[derive(Debug)]
@@ -66,9 +73,21 @@ pub struct Route {
     pub limits: Option<RouteLimits>,
     /// Whether and how replies are kept.
     pub cache: Option<Rc<Cache>>,
-    /// Where requests go.
+    /// Who answers.
+    pub serve: Serve,
+    /// Where requests go that an origin answers.
     pub origin: OriginPolicy,
     pub(crate) protected: Protected,
+}
+
+/// Who answers the requests of a route.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Serve {
+    /// An origin.
+    #[default]
+    Origin,
+    /// The gateway: it tells the caller what is left of the route's limits, and charges nothing.
+    Usage,
 }
 
 /// Who may use a route.
@@ -117,39 +136,6 @@ pub enum Keys {
     Secret(String),
 }
 
-/// One `[[limit]]`.
-#[derive(Debug)]
-pub struct Limit {
-    /// The name in the file; clients see it in the RateLimit fields.
-    pub name: String,
-    /// What is counted apart from what.
-    pub key: Vec<Source>,
-    /// How much.
-    pub rate: Rate,
-    /// The direction when the Durable Object does not answer.
-    pub when_unreachable: WhenUnreachable,
-}
-
-/// What an unreachable limiter means for a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WhenUnreachable {
-    /// The request passes.
-    Open,
-    /// The request is refused with 503.
-    Closed,
-}
-
-/// The limits of one route, and the Durable Object that holds them.
-#[derive(Clone, Debug)]
-pub struct RouteLimits {
-    /// In the order of the file; never empty.
-    pub limits: Vec<Rc<Limit>>,
-    /// The first part of the object's name: shared by all limits that some route decides together.
-    pub group: String,
-    /// The sources that every limit of the group counts by: their values are the rest of the object's name.
-    pub shard: Vec<Source>,
-}
-
 /// One `[[cache]]`.
 #[derive(Debug)]
 pub struct Cache {
@@ -196,6 +182,7 @@ pub struct RouteParts {
     pub auth: Auth,
     pub limits: Vec<Rc<Limit>>,
     pub cache: Option<Rc<Cache>>,
+    pub serve: Serve,
     pub origin: OriginPolicy,
 }
 
@@ -207,63 +194,17 @@ impl Gateway {
     pub fn new(parts: Parts) -> Result<Self, Vec<Conflict>> {
         let matches: Vec<RouteMatch> = parts.routes.iter().map(|route| route.matches.clone()).collect();
         let matcher = Matcher::new(&matches)?;
-        let groups = Groups::of(&parts.routes);
+        let groups = Groups::of(parts.routes.iter().map(|route| route.limits.as_slice()));
         let Parts { version, settings, steering, pools, routes } = parts;
         let has_caches = routes.iter().any(|route| route.cache.is_some());
         let claims = Protected::claim_headers(routes.iter().map(|route| &route.auth));
-        let routes = routes.into_iter().map(|route| Rc::new(groups.resolve(route, &claims))).collect();
+        let resolve = |parts: RouteParts| {
+            let RouteParts { name, matches, auth, limits, cache, serve, origin } = parts;
+            let protected = Protected::of(&auth, &claims);
+            let limits = groups.resolve(limits);
+            Rc::new(Route { name, matches, auth, limits, cache, serve, origin, protected })
+        };
+        let routes = routes.into_iter().map(resolve).collect();
         Ok(Self { version, settings, steering, pools, routes, matcher, has_caches })
     }
 }
-
-/// Limits that some route decides together live in one object, because only one object can take all or nothing.
-struct Groups {
-    /// From the name of a limit to the name of its group: the smallest name among the limits it is decided with.
-    group_of: BTreeMap<String, String>,
-    /// From a group to the sources that all of its limits count by.
-    shards: BTreeMap<String, Vec<Source>>,
-}
-
-impl Groups {
-    fn of(routes: &[RouteParts]) -> Self {
-        let mut group_of: BTreeMap<String, String> = BTreeMap::new();
-        for route in routes {
-            let names = route.limits.iter().map(|limit| limit.name.clone());
-            let members: Vec<String> = names.map(|name| group_of.entry(name.clone()).or_insert(name).clone()).collect();
-            if let Some(smallest) = members.iter().min().cloned() {
-                for group in group_of.values_mut().filter(|group| members.contains(group)) {
-                    group.clone_from(&smallest);
-                }
-            }
-        }
-        let mut shards: BTreeMap<String, Vec<Source>> = BTreeMap::new();
-        for limit in routes.iter().flat_map(|route| &route.limits) {
-            if let Some(group) = group_of.get(&limit.name) {
-                shards
-                    .entry(group.clone())
-                    .and_modify(|shard| shard.retain(|source| limit.key.contains(source)))
-                    .or_insert_with(|| limit.key.clone());
-            }
-        }
-        for shard in shards.values_mut() {
-            shard.sort();
-            shard.dedup();
-        }
-        Self { group_of, shards }
-    }
-
-    fn resolve(&self, parts: RouteParts, claims: &Rc<BTreeSet<String>>) -> Route {
-        let RouteParts { name, matches, auth, limits, cache, origin } = parts;
-        let group = limits.first().and_then(|limit| self.group_of.get(&limit.name)).cloned();
-        let limits = group.map(|group| {
-            let shard = self.shards.get(&group).cloned().unwrap_or_default();
-            RouteLimits { limits, group, shard }
-        });
-        let protected = Protected::of(&auth, claims);
-        Route { name, matches, auth, limits, cache, origin, protected }
-    }
-}
-
-#[cfg(test)]
-#[path = "route_tests.rs"]
-mod tests;

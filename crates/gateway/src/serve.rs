@@ -106,7 +106,7 @@ async fn steps<P: Platform>(
     };
     draft.record.route = Some(route.name.clone());
     // Taken apart by name, so that a new policy does not compile until it has a step.
-    let Route { name, matches: _, auth, limits, cache, origin: _, protected: _ } = &*route;
+    let Route { name, matches: _, auth, limits, cache, serve: _, origin: _, protected: _ } = &*route;
 
     // auth
     let identity = match auth {

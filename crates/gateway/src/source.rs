@@ -16,6 +16,10 @@ pub enum Source {
     Route,
     /// The client's country, ISO 3166-1 alpha-2, as the platform sees it.
     Country,
+    /// A cookie. Names are case-sensitive.
+    Cookie(String),
+    /// The number of the client's network operator (its autonomous system), as the platform sees it.
+    Asn,
 }
 
 impl Source {
@@ -34,6 +38,8 @@ impl fmt::Display for Source {
             Self::Header(name) => write!(f, "header:{name}"),
             Self::Route => f.write_str("route"),
             Self::Country => f.write_str("country"),
+            Self::Cookie(name) => write!(f, "cookie:{name}"),
+            Self::Asn => f.write_str("asn"),
         }
     }
 }
@@ -57,19 +63,65 @@ pub fn join<'a>(parts: impl IntoIterator<Item = (&'a Source, Option<String>)>) -
     key
 }
 
-/// The network that counts as one client: an IPv4 address, or the first 64 bits of an IPv6 one.
+/// How many bits of an IPv6 address are one client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ipv6Prefix(
+    // Invariant: what `Ipv6Prefix::new` checks.
+    u8,
+);
+
+impl Ipv6Prefix {
+    /// The least: what a provider gets from its registry. Shorter ones would count unrelated networks as one client.
+    pub const MIN: u8 = 32;
+    /// The most: a single address.
+    pub const MAX: u8 = 128;
+
+    /// Creates the prefix; `None` outside of [`Ipv6Prefix::MIN`] and [`Ipv6Prefix::MAX`].
+    #[must_use]
+    pub fn new(bits: u8) -> Option<Self> {
+        (Self::MIN..=Self::MAX).contains(&bits).then_some(Self(bits))
+    }
+
+    /// The number of bits.
+    #[must_use]
+    pub fn bits(self) -> u8 {
+        self.0
+    }
+}
+
+/// Whoever has one IPv6 address has the 2^64 of its network (RFC 8981 changes them by itself).
+impl Default for Ipv6Prefix {
+    fn default() -> Self {
+        Self(64)
+    }
+}
+
+/// The network that counts as one client, in one spelling: an IPv4 address, or the first bits of an IPv6 one.
 ///
-/// Whoever has one IPv6 address has the 2^64 of its network (RFC 8981 changes them by itself), in many spellings. A text
-/// that is no address counts as it is.
-pub(crate) fn network(address: &str) -> String {
+/// A text that is no address counts as it is.
+#[must_use]
+pub fn network(address: &str, ipv6_prefix: Ipv6Prefix) -> String {
     match address.trim().parse::<IpAddr>().map(|address| address.to_canonical()) {
         Ok(IpAddr::V4(address)) => address.to_string(),
         Ok(IpAddr::V6(address)) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+            let host_bits = u32::from(Ipv6Prefix::MAX.saturating_sub(ipv6_prefix.0));
+            let mask = u128::MAX.checked_shl(host_bits).unwrap_or_default();
+            format!("{}/{}", Ipv6Addr::from_bits(address.to_bits() & mask), ipv6_prefix.0)
         }
         Err(_) => address.to_owned(),
     }
+}
+
+/// The value of a cookie in a `Cookie` field (RFC 6265, section 4.2.1), as it was sent.
+///
+/// Several cookies of one name give all their values: which of them the origin takes is unknown, and with the value of one
+/// of them, or with none, a request would share a key with requests that have another meaning.
+#[must_use]
+pub fn cookie(field: &str, name: &str) -> Option<String> {
+    let pairs = field.split(';').filter_map(|pair| pair.split_once('='));
+    let named = pairs.filter(|(candidate, _)| candidate.trim_matches([' ', '\t']) == name);
+    let values: Vec<&str> = named.map(|(_, value)| value.trim_matches([' ', '\t'])).collect();
+    (!values.is_empty()).then(|| values.join(";"))
 }
 
 /// The key of one caller: an issuer's subject. No list of sources has such a key.
@@ -121,16 +173,48 @@ mod tests {
 
     #[test]
     fn an_ipv6_client_is_its_network_in_any_spelling() {
-        for (address, client) in [
-            ("203.0.113.7", "203.0.113.7"),
-            ("::ffff:203.0.113.7", "203.0.113.7"),
-            ("2001:db8::1", "2001:db8::/64"),
-            ("2001:DB8:0:0:ffff::5", "2001:db8::/64"),
-            ("2001:db8:0:1::1", "2001:db8:0:1::/64"),
-            ("unknown", "unknown"),
+        for (address, bits, client) in [
+            ("203.0.113.7", 64, "203.0.113.7"),
+            ("203.0.113.7", 128, "203.0.113.7"),
+            ("::ffff:203.0.113.7", 32, "203.0.113.7"),
+            ("2001:db8::1", 64, "2001:db8::/64"),
+            ("2001:DB8:0:0:ffff::5", 64, "2001:db8::/64"),
+            ("2001:db8:0:1::1", 64, "2001:db8:0:1::/64"),
+            ("2001:db8:0:1::1", 128, "2001:db8:0:1::1/128"),
+            ("2001:db8:0:ff::1", 57, "2001:db8:0:80::/57"),
+            ("2001:db8:0:1::1", 32, "2001:db8::/32"),
+            ("unknown", 64, "unknown"),
         ] {
-            assert_eq!(network(address), client, "{address}");
+            assert_eq!(network(address, Ipv6Prefix::new(bits).unwrap()), client, "{address}");
         }
+    }
+
+    #[test]
+    fn a_prefix_has_from_32_to_128_bits() {
+        for (bits, fits) in [(0, false), (31, false), (32, true), (128, true), (129, false), (255, false)] {
+            assert_eq!(Ipv6Prefix::new(bits).is_some(), fits, "{bits}");
+        }
+        assert_eq!(Ipv6Prefix::default().bits(), 64);
+    }
+
+    #[test]
+    fn a_cookie_is_its_value_as_sent() {
+        for (field, value) in [
+            ("session=a", Some("a")),
+            ("a=1; session=\"b c\" ; d=2", Some("\"b c\"")),
+            ("session=a=b", Some("a=b")),
+            ("session=", Some("")),
+            ("Session=a; xsession=b; session", None),
+            ("", None),
+        ] {
+            assert_eq!(cookie(field, "session").as_deref(), value, "{field}");
+        }
+    }
+
+    #[test]
+    fn a_repeated_cookie_shares_no_key_with_any_single_one() {
+        assert_eq!(cookie("s=a; s=b", "s").as_deref(), Some("a;b"));
+        assert_eq!(cookie("s=; s=", "s").as_deref(), Some(";"));
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub struct Location {
     pub continent: Option<String>,
     /// The client's state or province: ISO 3166-2, without the country (`CA`) or with it (`US-CA`).
     pub region_code: Option<String>,
+    /// The number of the autonomous system that the client's address belongs to: its network operator.
+    pub asn: Option<u32>,
 }
 
 /// Tells a client's region: from its state or province in the United States and Canada, else from its country, else,

@@ -88,7 +88,8 @@ impl Head for Request {
         let part = |name: &str| self.cf.get(name).cloned();
         let (colo, country, continent, region_code) =
             (part("colo"), part("country"), part("continent"), part("regionCode"));
-        Location { colo, country, continent, region_code }
+        let asn = part("asn").and_then(|asn| asn.parse().ok());
+        Location { colo, country, continent, region_code, asn }
     }
 }
 

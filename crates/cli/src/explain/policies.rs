@@ -2,8 +2,9 @@
 
 use tidegate_config::Checked;
 use tidegate_gateway::path::NormalPath;
-use tidegate_gateway::route::{Auth, Cache, Issuer, Keys, Limit, Route, TokenAuth, WhenUnreachable};
-use tidegate_gateway::source::Source;
+use tidegate_gateway::route::{Auth, Cache, Issuer, Keys, Limit, Route, TokenAuth};
+use tidegate_gateway::source::{self, Source};
+use tidegate_rate_limit::{Allowance, WhenUnreachable};
 use tidegate_steering::{Balance, Because, ClientKey, Origin, Policy, Pool, Rotation};
 
 use super::{Lines, Request, in_words};
@@ -75,6 +76,8 @@ impl Known<'_> {
             Source::Header(name) => self.request.header(name),
             Source::Route => Some(self.route.name.clone()),
             Source::Country => self.request.location.country.clone(),
+            Source::Cookie(name) => self.request.header("cookie").and_then(|cookies| source::cookie(&cookies, name)),
+            Source::Asn => self.request.location.asn.map(|asn| asn.to_string()),
         };
         match known {
             Some(value) => format!("{source} = {value:?}"),
@@ -91,10 +94,11 @@ impl Known<'_> {
     }
 
     fn limit(&self, limit: &Limit) -> Vec<String> {
-        let (name, rate) = (&limit.name, &limit.rate);
+        let name = &limit.name;
+        let Allowance::Rate(rate) = &limit.allowance else { return Vec::new() };
         let unreachable = match limit.when_unreachable {
             WhenUnreachable::Open => "the request passes",
-            WhenUnreachable::Closed => "the request is refused with 503",
+            WhenUnreachable::Closed | WhenUnreachable::Reserve => "the request is refused with 503",
         };
         vec![
             format!("{name}: {} in {}, {} at once", rate.requests(), in_words(rate.per()), rate.burst()),

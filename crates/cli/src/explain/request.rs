@@ -93,14 +93,21 @@ fn read_location(facts: &[String]) -> Result<Location, String> {
         let Some((key, value)) = fact.split_once('=') else {
             return Err(format!("--cf {fact:?}: write a key and a value, as in \"country=DE\""));
         };
+        let value = value.trim();
         let place = match key.trim() {
             "country" => &mut location.country,
             "continent" => &mut location.continent,
             "colo" => &mut location.colo,
             "region" | "regionCode" | "region_code" => &mut location.region_code,
-            other => return Err(format!("--cf {other:?}: the keys are country, continent, colo and region")),
+            "asn" => {
+                let number =
+                    value.parse().map_err(|_| format!("--cf {fact:?}: write a number, as in \"asn=64500\""))?;
+                location.asn = Some(number);
+                continue;
+            }
+            other => return Err(format!("--cf {other:?}: the keys are country, continent, colo, region and asn")),
         };
-        *place = Some(value.trim().to_owned());
+        *place = Some(value.to_owned());
     }
     Ok(location)
 }

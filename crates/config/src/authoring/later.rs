@@ -41,9 +41,8 @@ const LATER: &[Later] = &[
     value_at("steering.policy", "proximity", "use `geo` with `region_pools` and `country_pools`"),
     value_at("steering.policy", "least_outstanding", "use `geo`, `off` or `random`"),
     key_at("steering.affinity", "remove it; `balance = \"ip_hash\"` keeps a client on one origin of a pool"),
-    value_at("limit.key", "api_key", "count by `ip`, `claim:…`, `header:…`, `route` or `country`"),
-    value_at("limit.key", "asn", "count by `ip`, `claim:…`, `header:…`, `route` or `country`"),
-    value_at("limit.key", "cookie:*", "count by `ip`, `claim:…`, `header:…`, `route` or `country`"),
+    value_at("limit.key", "api_key", "count by `ip`, `claim:…`, `header:…`, `cookie:…`, `route` or `country`"),
+    value_at("limit.key", "asn", "count by `ip`, `claim:…`, `header:…`, `cookie:…`, `route` or `country`"),
     Later {
         at: "limit.quota",
         value: None,
@@ -68,9 +67,16 @@ const LATER: &[Later] = &[
     key_at("cache.stale_while_revalidate", "remove it: a stale reply is fetched anew"),
     key_at("cache.stale_if_error", "remove it: a stale reply is fetched anew"),
     key_at("cache.tags", "remove it: replies live for their `ttl`"),
-    value_at("cache.key.partition", "api_key", "partition by `claim:…`, `header:…`, `ip`, `route` or `country`"),
-    value_at("cache.key.partition", "asn", "partition by `claim:…`, `header:…`, `ip`, `route` or `country`"),
-    value_at("cache.key.partition", "cookie:*", "partition by `claim:…`, `header:…`, `ip`, `route` or `country`"),
+    value_at(
+        "cache.key.partition",
+        "api_key",
+        "partition by `claim:…`, `header:…`, `cookie:…`, `ip`, `route` or `country`",
+    ),
+    value_at(
+        "cache.key.partition",
+        "asn",
+        "partition by `claim:…`, `header:…`, `cookie:…`, `ip`, `route` or `country`",
+    ),
     value_at("route.origin.role", "replica", "remove it, and list a pool of replicas in `pools`"),
 ];
 

@@ -82,6 +82,7 @@ impl File {
             steering: self.steering.get()?.compile(compiler)?,
             issuers: compiler.each(&self.issuer, Issuer::compile)?,
             limits: compiler.each(&self.limit, Limit::compile)?,
+            calendars: Vec::new(),
             caches: compiler.each(&self.cache, Cache::compile)?,
             routes: compiler.each(&self.route, Route::compile)?,
         })

@@ -61,7 +61,12 @@ type Documented = BTreeMap<&'static str, BTreeMap<&'static str, (Region, &'stati
 
 fn place(country: &str, subdivision: &str, continent: &str) -> Location {
     let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    Location { colo: None, country: text(country), continent: text(continent), region_code: text(subdivision) }
+    Location {
+        country: text(country),
+        continent: text(continent),
+        region_code: text(subdivision),
+        ..Location::default()
+    }
 }
 
 #[track_caller]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use tidegate_gateway::source::Source;
 use tidegate_rate_limit::{InvalidRate, Rate};
 
 use super::File;
@@ -19,8 +20,12 @@ table! {
         /// What routes call it. Clients see it in the `RateLimit` and `RateLimit-Policy` headers.
         name: Name,
         /// What is counted apart from what; several combine: `ip` (the client's address), `claim:NAME` (a claim of the
-        /// token), `header:NAME` (a request header), `route` or `country`.
+        /// token), `header:NAME` (a request header), `cookie:NAME`, `route`, `country` or `asn` (the client's network
+        /// operator). Headers and cookies are what the client says they are.
         key: List<KeySource, 1>,
+        /// How many bits of an IPv6 address are one client; 64 if left out, which is the smallest network that a customer
+        /// gets. Only with `ip`.
+        ipv6_prefix: Option<Whole<32, 128>>,
         /// How much.
         rate: RateTable,
         /// How exact the limit is: `exact` lets no request too many pass.
@@ -69,9 +74,19 @@ impl Limit {
     }
 
     pub(super) fn check(&self, reading: &mut Reading<'_>) {
+        self.check_prefix(reading);
         if let Some(Some(Err(invalid))) = self.rate.get().map(RateTable::rate) {
             let hint = "write fewer requests, or a longer `per`";
             reading.error(&self.rate.place, format!("`rate` is out of range: {invalid}"), hint);
+        }
+    }
+
+    /// Without an address there is nothing to shorten.
+    fn check_prefix(&self, reading: &mut Reading<'_>) {
+        let Some(key) = self.key.get().filter(|key| key.values().count() == key.items.len()) else { return };
+        if !self.ipv6_prefix.is_absent() && !key.values().any(|source| source.0 == Source::Ip) {
+            let hint = "add `ip` to `key`, or remove `ipv6_prefix`";
+            reading.error(&self.ipv6_prefix.place, "`ipv6_prefix` has no effect: the key has no address", hint);
         }
     }
 
@@ -81,10 +96,18 @@ impl Limit {
         Some(compiled::Limit {
             name: self.name.get()?.0.clone(),
             key: all(self.key.get()?, |source| compiled::Source::from(&source.0))?,
-            requests: rate.requests(),
-            per: milliseconds(rate.per())?,
-            burst: rate.burst(),
+            ipv6_prefix: u8::try_from(self.ipv6_prefix.value?.map_or(64, |bits| bits.0)).ok()?,
+            allowance: compiled::Allowance::Rate {
+                requests: rate.requests(),
+                per: milliseconds(rate.per())?,
+                burst: rate.burst(),
+            },
+            overrides: Vec::new(),
+            cost: compiled::Cost::Fixed(1),
+            accuracy: compiled::Accuracy::Exact,
             when_unreachable: *self.when_unreachable.get()?,
+            mode: compiled::Mode::Enforce,
+            enforce_percent: 100,
         })
     }
 }

@@ -191,6 +191,7 @@ impl Route {
             auth: self.auth.get()?.compile(compiler)?,
             limits: compiler.positions(self.limits.get()?)?,
             cache,
+            serve: compiled::Serve::Origin,
             pools,
             timeout: milliseconds(origin.timeout.get()?.0)?,
             retries: u8::try_from(origin.retries.get()?.0).ok()?,

@@ -3,14 +3,15 @@
 use serde_json::{Value, json};
 use tidegate_gateway::source::Source;
 
-use super::{ClaimName, HeaderName, Invalid, Text};
+use super::{ClaimName, CookieName, HeaderName, Invalid, Text};
 use crate::authoring::suggest::did_you_mean;
 
 /// Where a part of a key comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::authoring) struct KeySource(pub(in crate::authoring) Source);
 
-const WORDS: [&str; 3] = ["ip", "route", "country"];
+const WORDS: [&str; 4] = ["ip", "route", "country", "asn"];
+const PREFIXES: [&str; 3] = ["claim", "header", "cookie"];
 
 impl Text for KeySource {
     const EXAMPLE: &'static str = "\"claim:sub\"";
@@ -20,7 +21,8 @@ impl Text for KeySource {
     }
 
     fn rules() -> Value {
-        json!({ "title": "source", "pattern": "^(ip|route|country|claim:.+|header:[!#$%&'*+.^_`|~0-9A-Za-z-]+)$" })
+        let pattern = "^(ip|route|country|asn|claim:.+|(header|cookie):[!#$%&'*+.^_`|~0-9A-Za-z-]+)$";
+        json!({ "title": "source", "pattern": pattern })
     }
 
     fn parse(text: &str) -> Result<Self, Invalid> {
@@ -28,9 +30,11 @@ impl Text for KeySource {
             None if text == "ip" => Source::Ip,
             None if text == "route" => Source::Route,
             None if text == "country" => Source::Country,
+            None if text == "asn" => Source::Asn,
             Some(("claim", name)) => Source::Claim(ClaimName::parse(name)?.0),
             Some(("header", name)) => Source::Header(HeaderName::parse(name)?.0),
-            Some((prefix, _)) => return Err(unknown(text, &did_you_mean(prefix, ["claim", "header"]))),
+            Some(("cookie", name)) => Source::Cookie(CookieName::parse(name)?.0),
+            Some((prefix, _)) => return Err(unknown(text, &did_you_mean(prefix, PREFIXES))),
             None => return Err(unknown(text, &did_you_mean(text, WORDS))),
         }))
     }
@@ -38,9 +42,11 @@ impl Text for KeySource {
 
 fn unknown(text: &str, meant: &str) -> Invalid {
     let hint = if meant.is_empty() && !text.contains(':') && !text.is_empty() {
-        format!("for a claim write `claim:{text}`; the others are `header:…`, `ip`, `route` and `country`")
+        format!(
+            "for a claim write `claim:{text}`; the others are `header:…`, `cookie:…`, `ip`, `route`, `country` and `asn`"
+        )
     } else {
-        "the sources are `ip`, `claim:…`, `header:…`, `route` and `country`".to_owned()
+        "the sources are `ip`, `claim:…`, `header:…`, `cookie:…`, `route`, `country` and `asn`".to_owned()
     };
     Invalid::new(format!("cannot be `{text}`{meant}"), hint)
 }
@@ -57,17 +63,21 @@ mod tests {
         check("country", Ok(KeySource(Source::Country)));
         check("claim:https://x/org", Ok(KeySource(Source::Claim("https://x/org".to_owned()))));
         check("header:X-Tenant", Ok(KeySource(Source::Header("x-tenant".to_owned()))));
+        check("cookie:Session", Ok(KeySource(Source::Cookie("Session".to_owned()))));
+        check("asn", Ok(KeySource(Source::Asn)));
     }
 
     #[test]
     fn another_word_is_probably_a_claim_or_a_slip() {
-        let claim = "for a claim write `claim:sub`; the others are `header:…`, `ip`, `route` and `country`";
+        let claim =
+            "for a claim write `claim:sub`; the others are `header:…`, `cookie:…`, `ip`, `route`, `country` and `asn`";
         check::<KeySource>("sub", Err(("cannot be `sub`", claim)));
-        let all = "the sources are `ip`, `claim:…`, `header:…`, `route` and `country`";
+        let all = "the sources are `ip`, `claim:…`, `header:…`, `cookie:…`, `route`, `country` and `asn`";
         check::<KeySource>("clam:sub", Err(("cannot be `clam:sub`, did you mean `claim`?", all)));
         check::<KeySource>("contry", Err(("cannot be `contry`, did you mean `country`?", all)));
         check::<KeySource>("", Err(("cannot be ``", all)));
         assert!(KeySource::parse("claim:").is_err());
         assert!(KeySource::parse("header:a b").is_err());
+        assert!(KeySource::parse("cookie:a=b").is_err());
     }
 }
