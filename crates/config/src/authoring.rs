@@ -15,7 +15,6 @@ mod suggest;
 mod syntax;
 mod table;
 mod text;
-#[cfg_attr(not(test), expect(dead_code, reason = "no limit of the file names a time zone yet"))]
 mod time_zone;
 
 use std::fmt::Write;
@@ -24,13 +23,14 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use tidegate_gateway::Gateway;
+use tidegate_gateway::source::Source;
 use toml::de::{DeTable, DeValue};
 
 pub use later::table as later;
 pub use problem::{Place, Problem, Severity, render};
 pub use section::Secret;
 
-use crate::compiled::{Compiled, Content};
+use crate::compiled::{self, Compiled, Content};
 use crate::lower::lower;
 use compile::Compiler;
 use names::Names;
@@ -56,6 +56,23 @@ impl Checked {
     pub fn ttl(&self, cache: &str) -> Option<Duration> {
         let cache = self.compiled.content.caches.iter().find(|compiled| compiled.name == cache)?;
         cache.ttl.map(Duration::from_millis)
+    }
+
+    /// The name of the time zone of a limit's quota, or of the override of it that a source's value chooses.
+    #[must_use]
+    pub fn time_zone(&self, limit: &str, by: Option<(&Source, &str)>) -> Option<&str> {
+        let content = &self.compiled.content;
+        let limit = content.limits.iter().find(|compiled| compiled.name == limit)?;
+        let allowance = match by {
+            None => &limit.allowance,
+            Some((source, value)) => {
+                let source = compiled::Source::from(source);
+                let (_, values) = limit.overrides.iter().find(|(other, _)| *other == source)?;
+                values.iter().find(|(other, _)| other == value).map(|(_, allowance)| allowance)?
+            }
+        };
+        let compiled::Allowance::Quota { calendar, .. } = allowance else { return None };
+        content.calendars.get(usize::try_from(*calendar).ok()?).map(|calendar| calendar.zone.as_str())
     }
 
     /// How many tables of each kind there are, for a summary: as ("route", 4).
@@ -114,7 +131,7 @@ fn unexplained() -> String {
 
 /// Compiles and lowers a file without errors.
 fn finish(file: &File, names: &Names) -> Result<Checked, String> {
-    let mut compiler = Compiler { names, secrets: Secrets::default() };
+    let mut compiler = Compiler { names, secrets: Secrets::default(), calendars: Vec::new() };
     let content = file.compile(&mut compiler).ok_or_else(unexplained)?;
     let compiled = Compiled { version: version(&content), content };
     let gateway = lower(compiled.clone())?;
@@ -149,5 +166,7 @@ pub fn schema() -> Value {
     if let Value::Object(file) = File::schema() {
         schema.extend(file);
     }
-    Value::Object(schema)
+    let mut schema = Value::Object(schema);
+    later::remove_from(&mut schema, "");
+    schema
 }

@@ -46,8 +46,8 @@ fn keys(schema: &Value) -> impl Iterator<Item = (&str, &Value)> {
     order.map(|key| (key, &schema["properties"][key]))
 }
 
-/// A table of the file, with every table below it.
-fn section(page: &mut String, title: &str, path: &str, schema: &Value) {
+/// A table of the file, with every table below it that is not on the page yet.
+fn section<'s>(page: &mut String, seen: &mut Vec<&'s Value>, title: &str, path: &str, schema: &'s Value) {
     let description = schema["description"].as_str().unwrap_or_default();
     write!(page, "\n{title}\n\n{description}\n\n| Key | Value | Default | Meaning |\n|---|---|---|---|\n").unwrap();
     for (key, schema_of_key) in keys(schema) {
@@ -56,21 +56,27 @@ fn section(page: &mut String, title: &str, path: &str, schema: &Value) {
         writeln!(page, "| `{key}` | {} | {default} | {meaning} |", value(schema_of_key)).unwrap();
     }
     for (key, schema) in keys(schema) {
-        if let Some(table) = table(schema) {
+        for table in tables(schema) {
             let path = format!("{path}.{key}");
-            section(page, &format!("### `{path}`"), &path, table);
+            if !seen.contains(&&table["properties"]) {
+                seen.push(&table["properties"]);
+                section(page, seen, &format!("### `{path}`"), &path, table);
+            }
         }
     }
 }
 
-/// The table that a key holds, or the one that its list holds.
-fn table(schema: &Value) -> Option<&Value> {
+/// The tables that a key can hold, or those in its list or under its own keys.
+fn tables(schema: &Value) -> Vec<&Value> {
     if schema["title"] == "Worker secret" {
-        return None;
+        return Vec::new();
     }
-    let alternatives = schema.get("oneOf").and_then(Value::as_array);
-    let mut candidates = alternatives.into_iter().flatten().chain([schema]).chain(schema.get("items"));
-    candidates.find(|schema| schema.get("x-key-order").is_some())
+    if schema.get("x-key-order").is_some() {
+        return vec![schema];
+    }
+    let inner = [schema.get("items"), schema.get("additionalProperties")].into_iter().flatten();
+    let alternatives = schema.get("oneOf").and_then(Value::as_array).into_iter().flatten();
+    alternatives.chain(inner).filter(|schema| schema.is_object()).flat_map(tables).collect()
 }
 
 fn default(key: &str, schema_of_key: &Value, schema: &Value) -> String {
@@ -118,11 +124,12 @@ fn value(schema: &Value) -> String {
 
 fn page() -> String {
     let mut page = START.to_owned();
+    let mut seen = Vec::new();
     let schema = schema();
     for (name, schema) in keys(&schema) {
         match schema.get("items") {
-            Some(items) => section(&mut page, &format!("## `[[{name}]]`"), name, items),
-            None => section(&mut page, &format!("## `[{name}]`"), name, schema),
+            Some(items) => section(&mut page, &mut seen, &format!("## `[[{name}]]`"), name, items),
+            None => section(&mut page, &mut seen, &format!("## `[{name}]`"), name, schema),
         }
     }
     page.push_str(

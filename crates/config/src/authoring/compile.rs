@@ -3,12 +3,15 @@
 use super::names::{Kind, Names, Reference};
 use super::section::Secrets;
 use super::shape::{Field, List};
-use crate::compiled::Position;
+use super::time_zone::TimeZone;
+use crate::compiled::{Calendar, Period, Position};
 
 /// What compiling needs and gathers.
 pub(super) struct Compiler<'n> {
     pub(super) names: &'n Names,
     pub(super) secrets: Secrets,
+    /// What quotas refer to, each once.
+    pub(super) calendars: Vec<Calendar>,
 }
 
 impl Compiler<'_> {
@@ -19,6 +22,22 @@ impl Compiler<'_> {
         compile: impl Fn(&T, &mut Self) -> Option<C>,
     ) -> Option<Vec<C>> {
         list.get()?.items.iter().map(|item| compile(item.get()?, self)).collect()
+    }
+
+    /// The position of a calendar, which is added if it is new.
+    pub(super) fn calendar(&mut self, period: Period, zone: &TimeZone) -> Option<Position> {
+        let calendar = Calendar {
+            period,
+            zone: zone.name.clone(),
+            first_offset: zone.zone.first_offset(),
+            transitions: zone.zone.transitions().to_vec(),
+        };
+        let known = self.calendars.iter().position(|known| *known == calendar);
+        let position = known.unwrap_or(self.calendars.len());
+        if known.is_none() {
+            self.calendars.push(calendar);
+        }
+        Position::try_from(position).ok()
     }
 
     /// The position of what a reference names.

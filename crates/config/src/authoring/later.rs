@@ -2,6 +2,10 @@
 
 use std::fmt::Write;
 
+use serde_json::Value;
+
+use super::node::join;
+
 /// A key or a value that is refused for now.
 #[derive(Debug)]
 pub(super) struct Later {
@@ -9,18 +13,16 @@ pub(super) struct Later {
     at: &'static str,
     /// The value; for a key, nothing. A `*` at the end stands for any rest.
     value: Option<&'static str>,
-    /// The required key of the same table that it stands in for.
-    pub(super) instead_of: Option<&'static str>,
     /// What to do today.
     pub(super) cure: &'static str,
 }
 
 const fn key_at(at: &'static str, cure: &'static str) -> Later {
-    Later { at, value: None, instead_of: None, cure }
+    Later { at, value: None, cure }
 }
 
 const fn value_at(at: &'static str, value: &'static str, cure: &'static str) -> Later {
-    Later { at, value: Some(value), instead_of: None, cure }
+    Later { at, value: Some(value), cure }
 }
 
 /// Whoever makes one of these work removes its line.
@@ -43,23 +45,14 @@ const LATER: &[Later] = &[
     key_at("steering.affinity", "remove it; `balance = \"ip_hash\"` keeps a client on one origin of a pool"),
     value_at("limit.key", "api_key", "count by `ip`, `claim:…`, `header:…`, `cookie:…`, `route` or `country`"),
     value_at("limit.key", "asn", "count by `ip`, `claim:…`, `header:…`, `cookie:…`, `route` or `country`"),
-    Later {
-        at: "limit.quota",
-        value: None,
-        instead_of: Some("rate"),
-        cure: "write a `rate` instead, for example `rate = { requests = 10000, per = \"1d\" }`",
-    },
-    Later {
-        at: "limit.concurrency",
-        value: None,
-        instead_of: Some("rate"),
-        cure: "write a `rate` instead, for example `rate = { requests = 100, per = \"1m\" }`",
-    },
+    key_at("limit.window", "write a `rate` instead, for example `rate = { requests = 1000, per = \"1h\" }`"),
+    key_at("limit.quota", "write a `rate` instead, for example `rate = { requests = 10000, per = \"1d\" }`"),
+    key_at("limit.concurrency", "write a `rate` instead, for example `rate = { requests = 100, per = \"1m\" }`"),
     key_at("limit.cost", "remove it: every request costs one"),
     key_at("limit.overrides", "remove it, and give each plan a limit and a route of its own"),
-    key_at("limit.shadow", "remove it: a limit is always enforced"),
+    value_at("limit.mode", "shadow", "write `mode = \"enforce\"` or remove it"),
     key_at("limit.enforce_percent", "remove it: a limit is always enforced"),
-    value_at("limit.accuracy", "bounded", "write `accuracy = \"exact\"` or remove it"),
+    key_at("limit.accuracy.bounded", "write `accuracy = \"exact\"` or remove it"),
     value_at("limit.accuracy", "local", "write `accuracy = \"exact\"` or remove it"),
     value_at("limit.when_unreachable", "reserve", "choose `open` or `closed`"),
     value_at("cache.scope", "isolate", "write `scope = \"colo\"` or remove it"),
@@ -77,6 +70,7 @@ const LATER: &[Later] = &[
         "asn",
         "partition by `claim:…`, `header:…`, `cookie:…`, `ip`, `route` or `country`",
     ),
+    value_at("route.serve", "usage", "remove the route: the `RateLimit` header of every reply says what is left"),
     value_at("route.origin.role", "replica", "remove it, and list a pool of replicas in `pools`"),
 ];
 
@@ -94,6 +88,39 @@ pub(super) fn value(path: &str, text: &str) -> Option<&'static Later> {
                 None => text == value,
             })
     })
+}
+
+/// Removes from a JSON Schema, which describes the value at `path`, what is refused for now.
+pub(super) fn remove_from(schema: &mut Value, path: &str) {
+    let Some(table) = schema.as_object_mut() else { return };
+    let is_later = |name: &str| key(&join(path, name)).is_some();
+    for list in ["required", "x-key-order"] {
+        if let Some(Value::Array(names)) = table.get_mut(list) {
+            names.retain(|name| !name.as_str().is_some_and(is_later));
+        }
+    }
+    if let Some(Value::Object(keys)) = table.get_mut("properties") {
+        keys.retain(|name, _| !is_later(name));
+        for (name, schema) in keys {
+            remove_from(schema, &join(path, name));
+        }
+    }
+    if let Some(Value::Array(words)) = table.get_mut("enum") {
+        words.retain(|word| word.as_str().is_none_or(|word| value(path, word).is_none()));
+    }
+    if let Some(items) = table.get_mut("items") {
+        remove_from(items, path);
+    }
+    if let Some(Value::Array(alternatives)) = table.get_mut("oneOf") {
+        // An alternative that needs a key that is refused is none.
+        alternatives.retain(|alternative| {
+            let needed = alternative.get("required").and_then(Value::as_array);
+            !needed.into_iter().flatten().filter_map(Value::as_str).any(is_later)
+        });
+        for alternative in alternatives {
+            remove_from(alternative, path);
+        }
+    }
 }
 
 /// What is refused for now, as a Markdown table for the reference page.

@@ -48,7 +48,7 @@ impl Names {
 
     /// The position of a name among the tables of its kind.
     pub(super) fn position(&self, kind: &str, name: &str) -> Option<usize> {
-        self.of(kind).position(|known| known == name)
+        self.all(kind).position(|known| known == name)
     }
 
     /// How many tables of a kind there are.
@@ -56,7 +56,8 @@ impl Names {
         self.0.get(kind).map_or(0, Vec::len)
     }
 
-    fn of(&self, kind: &str) -> impl Iterator<Item = &str> {
+    /// Every name of a kind.
+    pub(super) fn all(&self, kind: &str) -> impl Iterator<Item = &str> {
         self.0.get(kind).into_iter().flatten().map(String::as_str)
     }
 }
@@ -122,7 +123,8 @@ impl<K: Kind> Shape for Reference<K> {
             return None;
         };
         let names = &reading.names;
-        let known: Vec<&str> = names.of(K::TABLE).chain(K::ALSO.into_iter().flat_map(|kind| names.of(kind))).collect();
+        let known: Vec<&str> =
+            names.all(K::TABLE).chain(K::ALSO.into_iter().flat_map(|kind| names.all(kind))).collect();
         if known.contains(&name) {
             return Some(Self { name: name.to_owned(), kind: PhantomData });
         }

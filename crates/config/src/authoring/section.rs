@@ -52,8 +52,8 @@ impl File {
         for issuer in self.issuer.get().into_iter().flat_map(List::values) {
             issuer.check(reading);
         }
-        for limit in self.limit.get().into_iter().flat_map(List::values) {
-            limit.check(reading);
+        for (limit, place) in self.limit.get().into_iter().flat_map(List::placed) {
+            limit.check(place, reading);
         }
         for cache in self.cache.get().into_iter().flat_map(List::values) {
             cache.check(reading);
@@ -69,6 +69,7 @@ impl File {
         steering::warn(self, &mut warnings);
         issuer::warn(self, &mut warnings);
         limit::warn(self, &mut warnings);
+        route::warn(self, &mut warnings);
         cache::warn(self, &mut warnings);
         gateway::warn(self, &mut warnings);
         warnings
@@ -82,7 +83,8 @@ impl File {
             steering: self.steering.get()?.compile(compiler)?,
             issuers: compiler.each(&self.issuer, Issuer::compile)?,
             limits: compiler.each(&self.limit, Limit::compile)?,
-            calendars: Vec::new(),
+            // Behind the limits, which gather them.
+            calendars: std::mem::take(&mut compiler.calendars),
             caches: compiler.each(&self.cache, Cache::compile)?,
             routes: compiler.each(&self.route, Route::compile)?,
         })

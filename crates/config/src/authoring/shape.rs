@@ -84,6 +84,13 @@ impl<T> Field<T> {
     }
 }
 
+impl<T> Field<T> {
+    /// Whether the key is written in its table, which is at `table`: what is left out stands where its table stands.
+    pub(super) fn is_written_in(&self, table: &Place) -> bool {
+        self.place.span != table.span
+    }
+}
+
 impl<T: Shape> Field<T> {
     pub(super) fn read(node: &Node<'_>, reading: &mut Reading<'_>) -> Self {
         Self { value: T::read(node, reading), place: node.place.clone() }
@@ -151,13 +158,20 @@ impl Shape for bool {
 
 /// A whole number of the given range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Whole<const LEAST: u32, const MOST: u32>(pub(super) u32);
+pub(super) struct Whole<const LEAST: u64, const MOST: u64>(pub(super) u64);
 
-impl<const LEAST: u32, const MOST: u32> Shape for Whole<LEAST, MOST> {
+impl<const LEAST: u64, const MOST: u64> Whole<LEAST, MOST> {
+    /// The number where `MOST` fits into 32 bits.
+    pub(super) fn small(self) -> Option<u32> {
+        u32::try_from(self.0).ok()
+    }
+}
+
+impl<const LEAST: u64, const MOST: u64> Shape for Whole<LEAST, MOST> {
     const EXAMPLE: &'static str = "1";
 
     fn expected() -> String {
-        if MOST == u32::MAX {
+        if MOST == u64::from(u32::MAX) {
             return format!("a whole number of at least {LEAST}");
         }
         format!("a whole number from {LEAST} to {MOST}")
@@ -170,7 +184,7 @@ impl<const LEAST: u32, const MOST: u32> Shape for Whole<LEAST, MOST> {
     fn read(node: &Node<'_>, reading: &mut Reading<'_>) -> Option<Self> {
         let DeValue::Integer(written) = node.value else {
             let message = format!("`{}` must be {}, not {}", node.label, Self::expected(), node.kind());
-            let quoted = node.text().and_then(|text| text.parse::<u32>().ok());
+            let quoted = node.text().and_then(|text| text.parse::<u64>().ok());
             let hint = match quoted {
                 Some(number) => format!("remove the quotes: `{} = {number}`", node.label),
                 None => format!("for example `{} = {}`", node.label, LEAST.max(1)),
@@ -178,7 +192,7 @@ impl<const LEAST: u32, const MOST: u32> Shape for Whole<LEAST, MOST> {
             reading.error(&node.place, message, hint);
             return None;
         };
-        let number = u32::from_str_radix(written.as_str(), written.radix()).ok();
+        let number = u64::from_str_radix(written.as_str(), written.radix()).ok();
         if let Some(number) = number.filter(|number| (LEAST..=MOST).contains(number)) {
             return Some(Self(number));
         }

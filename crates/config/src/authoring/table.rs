@@ -216,12 +216,12 @@ impl<'n, 'a> Table<'n, 'a> {
         };
         for (key, _) in table {
             let name: &str = key.get_ref();
-            if keys.contains(&name) {
-                continue;
-            }
             let place = Place { path: join(&node.place.path, name), span: key.span() };
             if let Some(later) = later::key(&kind_of(&place.path)) {
                 not_yet(later, name, &place, reading);
+                continue;
+            }
+            if keys.contains(&name) {
                 continue;
             }
             let message = format!("unknown key `{name}`{}", did_you_mean(name, keys.iter().copied()));
@@ -244,7 +244,12 @@ impl<'n, 'a> Table<'n, 'a> {
         let name = key_name(identifier);
         reading.is_optional = default.is_some() || T::absent().is_some();
         if let Some(value) = self.table.get(name) {
-            return Field::read(&self.node.member(name, value), reading);
+            let member = self.node.member(name, value);
+            // It is refused as a whole: what is in it does not matter yet.
+            if later::key(&kind_of(&member.place.path)).is_some() {
+                return Field { value: None, place: member.place };
+            }
+            return Field::read(&member, reading);
         }
         let place = Place { path: join(&self.node.place.path, name), ..self.node.place.clone() };
         let value = match default {
@@ -253,18 +258,10 @@ impl<'n, 'a> Table<'n, 'a> {
             }),
             None => T::absent(),
         };
-        if value.is_none() && default.is_none() && !self.is_stood_in_for(name) {
+        if value.is_none() && default.is_none() {
             let message = format!("this {} has no `{name}`", self.word);
             reading.error(&self.node.place, message, T::cure(name));
         }
         Field { value, place }
-    }
-
-    /// Whether a key that a later version understands is written in place of `name`.
-    fn is_stood_in_for(&self, name: &str) -> bool {
-        self.table.iter().any(|(key, _)| {
-            let path = kind_of(&join(&self.node.place.path, key.get_ref()));
-            later::key(&path).is_some_and(|later| later.instead_of == Some(name))
-        })
     }
 }

@@ -8,11 +8,11 @@ mod word;
 use serde_json::{Value, json};
 
 pub(super) use address::{AdminPath, HostName, KeysUrl, OriginUrl, PathPattern};
-pub(super) use duration::{DAY, HOUR, MINUTE, Span};
+pub(super) use duration::{DAY, HOUR, MINUTE, SECOND, Span};
 pub(super) use source::KeySource;
 pub(super) use word::{
     Audience, ClaimName, ColoCode, CookieName, CountryCode, FieldValue, FileName, HeaderName, Method, Name, QueryName,
-    RegionCode, Scope, SecretName,
+    RegionCode, Scope, SecretName, SourceValue,
 };
 
 use super::later;

@@ -107,7 +107,7 @@ impl Origin {
         Some(compiled::Origin {
             name: self.name.get()?.0.clone(),
             url: self.url.get()?.0.clone(),
-            weight: self.weight.value?.map_or(1, |weight| weight.0),
+            weight: self.weight.value?.map_or(Some(1), Whole::small)?,
         })
     }
 }

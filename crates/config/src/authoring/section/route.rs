@@ -2,6 +2,7 @@
 
 mod auth;
 mod overlap;
+mod usage;
 
 use std::collections::BTreeMap;
 
@@ -13,9 +14,9 @@ use crate::authoring::compile::{Compiler, all, milliseconds};
 use crate::authoring::names::{Caches, Issuers, Limits, Pools, Reference};
 use crate::authoring::problem::{Place, Problem};
 use crate::authoring::shape::{List, Map, Reading, Whole};
-use crate::authoring::table::table;
+use crate::authoring::table::{choice, table};
 use crate::authoring::text::{FieldValue, HOUR, HeaderName, HostName, Method, Name, PathPattern, Span};
-use crate::compiled;
+use crate::compiled::{self, Serve};
 use auth::{Auth, TokenAuth};
 
 table! {
@@ -32,6 +33,9 @@ table! {
         limits: List<Reference<Limits>> = [],
         /// The cache that keeps its replies.
         cache: Option<Reference<Caches>>,
+        /// Who answers: an `origin`, or the gateway itself: `usage` tells the caller as JSON what is left of the route's
+        /// limits, and charges nothing.
+        serve: Serve = "origin",
         /// Where its requests go.
         origin: OriginRules = {},
     }
@@ -66,6 +70,8 @@ table! {
         retries: Whole<0, 5> = 1,
     }
 }
+
+choice!(Serve { Origin = "origin", Usage = "usage" });
 
 impl Route {
     /// The path, with its place.
@@ -109,8 +115,7 @@ impl Route {
             let named = |limit: &&super::Limit| limit.name.get().is_some_and(|name| name.0 == reference.name);
             let claim = limits.and_then(|limits| limits.values().find(named)).and_then(super::Limit::claim);
             if let Some(claim) = claim {
-                let message =
-                    format!("the limit `{}` counts by `{claim}`, but nobody shows a token here", reference.name);
+                let message = format!("the limit `{}` {claim}, but nobody shows a token here", reference.name);
                 reading
                     .problems
                     .push(Problem::error(place, message, hint).beside(&self.auth.place, "everybody is let in"));
@@ -191,7 +196,7 @@ impl Route {
             auth: self.auth.get()?.compile(compiler)?,
             limits: compiler.positions(self.limits.get()?)?,
             cache,
-            serve: compiled::Serve::Origin,
+            serve: *self.serve.get()?,
             pools,
             timeout: milliseconds(origin.timeout.get()?.0)?,
             retries: u8::try_from(origin.retries.get()?.0).ok()?,
@@ -213,4 +218,31 @@ pub(super) fn check(file: &File, reading: &mut Reading<'_>) {
         route.check_forward(reading);
     }
     overlap::check(file, reading);
+    usage::check(file, reading);
+}
+
+/// A request that goes on after its limit has forgotten it makes room for one too many.
+pub(super) fn warn(file: &File, warnings: &mut Vec<Problem>) {
+    for route in file.route.get().into_iter().flat_map(List::values) {
+        let Some(origin) = route.origin.get().filter(|_| route.serve.get() == Some(&Serve::Origin)) else { continue };
+        let (Some(timeout), Some(retries)) = (origin.timeout.get(), origin.retries.get()) else { continue };
+        let attempts = u32::try_from(retries.0).unwrap_or_default().saturating_add(1);
+        let longest = timeout.0.saturating_mul(attempts);
+        for (reference, place) in route.limits.get().into_iter().flat_map(List::placed) {
+            let named = |limit: &&super::Limit| limit.name.get().is_some_and(|name| name.0 == reference.name);
+            let limit = file.limit.get().and_then(|limits| limits.values().find(named));
+            let Some(counts) = limit.and_then(super::Limit::timeout).filter(|counts| *counts < longest) else {
+                continue;
+            };
+            let message = format!(
+                "a request may wait {} s for its origins, but `{}` counts it for {} s only",
+                longest.as_secs(),
+                reference.name,
+                counts.as_secs()
+            );
+            let hint =
+                format!("write `timeout = \"{}s\"` or more in the limit, or less in `origin`", longest.as_secs());
+            warnings.push(Problem::warning(place, message, hint));
+        }
+    }
 }

@@ -65,6 +65,9 @@ words! {
     /// A text that is compared as it stands, such as an audience.
     Audience = "\"api\"", "text", { "title": "text", "minLength": 1 }, some_text;
 
+    /// A value of a source.
+    SourceValue = "\"pro\"", "a value", { "title": "value", "minLength": 1 }, some_text;
+
     /// A file beside the configuration.
     FileName = "\"keys.json\"", "the name of a file", { "title": "file name", "minLength": 1 }, some_text;
 
