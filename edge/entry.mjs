@@ -4,6 +4,8 @@ import { initSync, start, begin, LimiterObject, __wbg_reset_state as resetState 
 import module from "../build/tidegate_bg.wasm";
 import config from "../build/config.bin";
 
+export { Cache, Purge } from "./cache_objects.mjs";
+
 initSync({ module });
 start(new Uint8Array(config));
 

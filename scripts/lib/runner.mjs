@@ -38,6 +38,10 @@ function print({ level, message }) {
   if (stream.writableLength < WAITING_MAX) stream.write(`${message}\n`);
 }
 
+/** The classes of Durable Objects, by their bindings; also in wrangler.toml. */
+const OBJECTS = { LIMITER: "Limiter", CACHE: "Cache", PURGE: "Purge" };
+const SQLITE = { type: "durable-object", storage: "sqlite" };
+
 function edgeName(index) {
   return `edge${index}`;
 }
@@ -46,14 +50,16 @@ function edgeName(index) {
 function edge(index, port, manifest, secrets) {
   const texts = { ...secrets, TIDEGATE_CACHE: edgeName(index) };
   const env = Object.fromEntries(Object.entries(texts).map(([name, value]) => [name, { type: "text", value }]));
-  env.LIMITER = { type: "durable-object", worker: edgeName(0), exportName: "Limiter" };
+  for (const [binding, exportName] of Object.entries(OBJECTS)) {
+    env[binding] = { type: "durable-object", worker: edgeName(0), exportName };
+  }
   return {
     config: {
       name: edgeName(index),
       compatibilityDate: COMPATIBILITY_DATE,
       manifest,
       env,
-      exports: index === 0 ? { Limiter: { type: "durable-object", storage: "sqlite" } } : {},
+      exports: index === 0 ? Object.fromEntries(Object.values(OBJECTS).map((name) => [name, SQLITE])) : {},
     },
     dev: {
       unsafeDirectSockets: [{ host: HOST, port }],

@@ -5,104 +5,16 @@
 //! is the filler then. What a filler brings is kept with the [`Generation`] that it knew when it began, and a fill that
 //! is older than a purge that some asker knows of is refused.
 
+mod message;
+mod words;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::purge::Generation;
 
-/// One question of an edge that missed.
-#[derive(Debug, Clone, Copy)]
-pub struct Ask {
-    /// The stored response that it has seen and cannot use.
-    pub refuse: Option<Refusal>,
-    /// What it knows of purges: if it gets the lease, that is where its fetch begins.
-    pub generation: Option<Generation>,
-    /// It only wants to know whether it should refresh; it has something to serve, and does not wait.
-    pub refresh: bool,
-    /// For how long a lease is worth something: what a fetch usually takes, and then some.
-    pub lease: Duration,
-    /// When it gives up waiting, since the Unix epoch.
-    pub until: Duration,
-    /// 64 random bits.
-    pub random: u64,
-}
-
-/// Why a stored response was of no use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refusal {
-    /// The response.
-    pub version: u64,
-    /// The purge that concerns it, if one does: what is fetched before it is of no use either.
-    pub purged: Option<Generation>,
-}
-
-/// The right to fetch for everybody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lease {
-    /// Names it.
-    pub number: u64,
-    /// When it runs out.
-    pub until: Duration,
-}
-
-/// What becomes of a question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Said {
-    /// Take this response.
-    Hit {
-        /// Names it, should it be refused.
-        version: u64,
-        /// It gets old: refresh it after the reply, for everybody.
-        refresh: Option<Lease>,
-    },
-    /// Fetch, for everybody.
-    Fill(Lease),
-    /// Somebody does. Ask again when woken, and at this time.
-    Wait {
-        /// When the filler is given up.
-        until: Duration,
-    },
-    /// Fetch for yourself: waiting would be in vain.
-    Pass,
-    /// The response is larger than this object keeps: let your edge's own object decide who fetches.
-    TooLarge,
-    /// Somebody refreshes it already.
-    Busy,
-}
-
-/// What a filler brings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Filled {
-    /// Its lease.
-    pub lease: u64,
-    /// What it knew of purges when it began.
-    pub generation: Option<Generation>,
-    /// When it began, since the Unix epoch.
-    pub sent: Duration,
-    /// When the response's header was there, since the Unix epoch.
-    pub arrived: Duration,
-    /// Until when it is fresh, since the Unix epoch.
-    pub fresh_until: Duration,
-    /// Until when it is good for anything.
-    pub keep_until: Duration,
-}
-
-/// A response that the object has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kept {
-    /// Names it.
-    pub version: u64,
-    /// What its filler knew of purges.
-    pub generation: Option<Generation>,
-    /// When its filler began, since the Unix epoch.
-    pub sent: Duration,
-    /// What the fetch cost.
-    pub cost: Duration,
-    /// Until when it is fresh, since the Unix epoch.
-    pub fresh_until: Duration,
-    /// Until when it is good for anything.
-    pub keep_until: Duration,
-}
+pub use message::{Back, InvalidMessage, Message};
+pub use words::{Ask, Ended, Filled, Kept, Lease, Refusal, Said};
 
 /// Who fills what. One value for one Durable Object.
 #[derive(Debug)]
@@ -226,7 +138,7 @@ impl Fills {
     }
 
     /// The response is for nobody else: those who wait fetch for themselves, for a while.
-    pub fn uncacheable(&mut self, key: &str, lease: u64, now: Duration) {
+    fn uncacheable(&mut self, key: &str, lease: u64, now: Duration) {
         if let Some(state) = self.keys.get_mut(key)
             && state.give_back(lease)
         {
@@ -235,7 +147,7 @@ impl Fills {
     }
 
     /// The response is larger than the object keeps.
-    pub fn too_large(&mut self, key: &str, lease: u64, now: Duration) {
+    fn too_large(&mut self, key: &str, lease: u64, now: Duration) {
         if let Some(state) = self.keys.get_mut(key) {
             state.give_back(lease);
             state.kept = None;
@@ -244,7 +156,7 @@ impl Fills {
     }
 
     /// The filler got no response. The next who asks tries; after several failures everybody does.
-    pub fn failed(&mut self, key: &str, lease: u64, now: Duration) {
+    fn failed(&mut self, key: &str, lease: u64, now: Duration) {
         if let Some(state) = self.keys.get_mut(key)
             && state.give_back(lease)
         {
@@ -253,6 +165,15 @@ impl Fills {
                 state.failures = 0;
                 state.pass_until = now.saturating_add(Self::GIVEN_UP);
             }
+        }
+    }
+
+    /// A filler gives its lease back without a response.
+    pub fn ended(&mut self, key: &str, lease: u64, how: Ended, now: Duration) {
+        match how {
+            Ended::Uncacheable => self.uncacheable(key, lease, now),
+            Ended::TooLarge => self.too_large(key, lease, now),
+            Ended::Failed => self.failed(key, lease, now),
         }
     }
 

@@ -9,6 +9,7 @@
 mod delta;
 mod generations;
 mod log;
+mod question;
 mod stamp;
 mod tags;
 mod target;
@@ -16,6 +17,7 @@ mod target;
 pub use delta::{Delta, InvalidDelta};
 pub use generations::{Believed, Generations, Readiness};
 pub use log::{Manner, PurgeLog, PurgeRow, Receipt};
+pub use question::Question;
 pub use stamp::{Generation, Stamp};
 pub use tags::{group_members, tag_members};
 pub use target::{Place, Target};

@@ -1,11 +1,13 @@
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 
 use super::delta::{Delta, Purges};
+use super::question::Question;
 use super::stamp::Generation;
 use super::target::Target;
 
 /// How a purge treats what it concerns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Manner {
     /// It is as if it were gone.
     Hard,
@@ -95,6 +97,19 @@ impl PurgeLog {
             forgotten.push(target);
         }
         (Receipt { generation: self.generation() }, forgotten)
+    }
+
+    /// Appends what a question purges, and answers it. Returned with the targets whose rows are to be written, and those
+    /// whose rows are to be deleted, before the answer is given.
+    pub fn answer(&mut self, question: &Question) -> (Delta, Vec<PurgeRow>, Vec<Target>) {
+        let mut forgotten = Vec::new();
+        if !question.targets.is_empty() {
+            (_, forgotten) = self.append(&question.targets, question.manner);
+        }
+        let mut rows: Vec<PurgeRow> = question.targets.iter().filter_map(|target| self.row(*target)).collect();
+        rows.sort_by_key(|row| row.target);
+        rows.dedup_by_key(|row| row.target);
+        (self.since(question.known), rows, forgotten)
     }
 
     /// The row of a target; `None` when it was forgotten.
