@@ -35,35 +35,46 @@ pub(crate) trait Kind {
     /// Promises that up to `price` of what was just taken may come back by `give_back`: the cost was a guess.
     fn expect_back(&mut self, price: u64);
 
-    /// Takes back what was charged too much. Never more than was promised by `expect_back` and not made good since: an
-    /// account that has been full in the meantime owes nothing.
-    fn give_back(&mut self, price: u64);
+    /// Returns the era, which goes along with the answer. A new one begins when what was promised by `expect_back` can no
+    /// longer come back: a bucket has been full since, a window has ended, or the object has restarted.
+    fn era(&self) -> u64;
+
+    /// Takes back what was charged too much in an era. Nothing, if that era is over.
+    fn give_back(&mut self, era: u64, price: u64);
 
     /// Charges what a holder has admitted without having it. What can't be charged now is charged later, up to one
     /// capacity.
     fn owe(&mut self, price: u64);
 
-    /// Returns what a request hears that fits: what is left now. Called after the take, if there was one.
-    fn allowed(&self) -> Verdict;
+    /// Returns what a request hears that fits: what is left now, and at the holder who asks. Called after the take, if
+    /// there was one, and before anything is lent.
+    fn allowed(&self, held: u64) -> Verdict;
 
     /// Returns what a request of this price hears that does not fit: the time after which it fits if nobody else comes.
     fn denied(&self, price: u64) -> Verdict;
 
-    /// Returns until when it is useless for the holder to ask for this price again: a ticket, so that holders who wait for
-    /// the same thing come one after the other. Not before `denied` says that it fits. The same holder keeps its ticket
-    /// until that is due.
-    fn ticket(&mut self, holder: u64, price: u64) -> u128;
+    /// Returns until when it is useless for the holder to ask for this price again, the present if it isn't. When the
+    /// request has not fit, that is a ticket, so that holders who wait for the same thing come one after the other: not
+    /// before `denied` says that it fits. The same holder keeps its ticket until that is due. Called after `lend`.
+    fn ticket(&mut self, holder: u64, price: u64, fit: bool) -> u128;
 
-    /// Lends to a holder that has shown demand, or doesn't. Whatever is lent is charged or set aside here until the loan
+    /// Hears how much the holder is asked for, and lends to it if that pays. Whatever is lent is charged or set aside here until the loan
     /// has expired by this clock. A loan replaces the one that the holder has, whose promises are kept until they expire.
     fn lend(&mut self, borrower: &Borrower) -> Option<Loan>;
 
     /// Lends a slice of the reserve, if the holder has none.
     fn lend_reserve(&mut self, borrower: &Borrower) -> Option<Loan>;
 
-    /// Hears of a lease that the holder says is live, and which this instance may not know because it has started since.
-    /// What it promises is part of what the row said was out on loan: it is moved from there, never added.
-    fn claim(&mut self, holder: u64, held: &Held);
+    /// Hears what the holder knows when it sends the question `sequence`: the lease that is live there, if there is one.
+    /// Called for each question before anything else but `advance` and `adapt`.
+    ///
+    /// A lease that this instance does not know, because it has started since, is part of what the row said was out on
+    /// loan: what it promises is moved from there, never added.
+    fn claim(&mut self, holder: u64, sequence: u64, held: Option<&Held>);
+
+    /// Returns whether what the holder sends along from this lease counts. Not if the lease may have ended here: then what
+    /// was lent is no longer set aside, and the request has to be paid in full.
+    fn honours(&self, holder: u64, lease: u64) -> bool;
 
     /// Takes back what is left of an expired lease. Exactly once, and only while that lease is the one on record.
     fn take_back(&mut self, holder: u64, remains: Remains);
@@ -98,7 +109,9 @@ pub(crate) struct Borrower {
     /// What the holder was asked for lately: thousandths of a request of cost one, per second.
     pub(crate) demand: u64,
     /// What one request costs.
-    pub(crate) price: u64,
+    pub(crate) cost: u32,
+    /// What the holder has now.
+    pub(crate) held: u64,
 }
 
 /// A row, and when it says no more than a missing one.

@@ -17,8 +17,13 @@ pub struct Answer {
 /// Whether a question was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// One grant for each item, in their order.
-    Granted(Vec<Grant>),
+    /// The question was answered.
+    Granted {
+        /// One for each item, in their order.
+        grants: Vec<Grant>,
+        /// Whether the request was charged. If it was not, it does not pass, whatever the verdicts say.
+        charged: bool,
+    },
     /// The question came after a later one, or twice: nothing was granted.
     Stale,
 }
@@ -32,9 +37,18 @@ pub(crate) struct Grant {
     pub(crate) hold: Duration,
     /// All holders together want more than the limit gives.
     pub(crate) scarce: bool,
+    /// In which era a cost was charged that may come back.
+    pub(crate) era: u64,
     pub(crate) loan: Option<Loan>,
     /// A slice of the reserve.
     pub(crate) reserve: Option<Loan>,
+}
+
+impl Grant {
+    pub(crate) fn nothing() -> Grant {
+        let verdict = Verdict::Denied { remaining: 0, retry_after: Duration::from_secs(1) };
+        Grant { verdict, hold: Duration::ZERO, scarce: false, era: 0, loan: None, reserve: None }
+    }
 }
 
 /// What is lent with an answer: in the kind's unit, nanoseconds at the full rate or plain requests.
@@ -53,7 +67,14 @@ pub(crate) struct Loan {
 #[derive(Serialize, Deserialize)]
 struct Head {
     sequence: u64,
-    stale: bool,
+    outcome: OutcomeEntry,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum OutcomeEntry {
+    Charged,
+    NotCharged,
+    Stale,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -61,6 +82,7 @@ struct Entry {
     verdict: VerdictEntry,
     hold: Duration,
     scarce: bool,
+    era: u64,
     loan: Option<Loan>,
     reserve: Option<Loan>,
 }
@@ -78,11 +100,12 @@ impl Answer {
 
     /// Writes the message.
     pub fn encode(&self) -> Vec<u8> {
-        let (stale, grants) = match &self.outcome {
-            Outcome::Granted(grants) => (false, grants.as_slice()),
-            Outcome::Stale => (true, [].as_slice()),
+        let (outcome, grants) = match &self.outcome {
+            Outcome::Granted { grants, charged: true } => (OutcomeEntry::Charged, grants.as_slice()),
+            Outcome::Granted { grants, charged: false } => (OutcomeEntry::NotCharged, grants.as_slice()),
+            Outcome::Stale => (OutcomeEntry::Stale, [].as_slice()),
         };
-        message::encode(&Head { sequence: self.sequence, stale }, grants.iter().map(Entry::from))
+        message::encode(&Head { sequence: self.sequence, outcome }, grants.iter().map(Entry::from))
     }
 
     /// Reads the message that an object sent.
@@ -90,16 +113,17 @@ impl Answer {
     /// # Errors
     /// An unknown version, and bytes that are not exactly one message.
     pub fn decode(bytes: &[u8]) -> Result<Answer, InvalidMessage> {
-        let (Head { sequence, stale }, count, mut rest) = message::open::<Head>(bytes)?;
+        let (Head { sequence, outcome }, count, mut rest) = message::open::<Head>(bytes)?;
         let mut grants = Vec::with_capacity(count);
         for _ in 0..count {
             grants.push(message::next::<Entry>(&mut rest)?.grant());
         }
         message::close(rest)?;
-        let outcome = match stale {
-            true if count > 0 => return Err(InvalidMessage::Malformed),
-            true => Outcome::Stale,
-            false => Outcome::Granted(grants),
+        let outcome = match outcome {
+            OutcomeEntry::Charged => Outcome::Granted { grants, charged: true },
+            OutcomeEntry::NotCharged => Outcome::Granted { grants, charged: false },
+            OutcomeEntry::Stale if count > 0 => return Err(InvalidMessage::Malformed),
+            OutcomeEntry::Stale => Outcome::Stale,
         };
         Ok(Answer { sequence, outcome })
     }
@@ -107,7 +131,7 @@ impl Answer {
 
 impl From<&Grant> for Entry {
     fn from(grant: &Grant) -> Entry {
-        let Grant { verdict, hold, scarce, loan, reserve } = *grant;
+        let Grant { verdict, hold, scarce, era, loan, reserve } = *grant;
         let verdict = match verdict {
             Verdict::Allowed { remaining, effective_window } => VerdictEntry::Allowed { remaining, effective_window },
             Verdict::Denied { remaining, retry_after } => VerdictEntry::Denied { remaining, retry_after },
@@ -115,17 +139,17 @@ impl From<&Grant> for Entry {
             Verdict::Open => VerdictEntry::Allowed { remaining: 0, effective_window: Duration::ZERO },
             Verdict::Closed { retry_after } => VerdictEntry::Denied { remaining: 0, retry_after },
         };
-        Entry { verdict, hold, scarce, loan, reserve }
+        Entry { verdict, hold, scarce, era, loan, reserve }
     }
 }
 
 impl Entry {
     fn grant(self) -> Grant {
-        let Entry { verdict, hold, scarce, loan, reserve } = self;
+        let Entry { verdict, hold, scarce, era, loan, reserve } = self;
         let verdict = match verdict {
             VerdictEntry::Allowed { remaining, effective_window } => Verdict::Allowed { remaining, effective_window },
             VerdictEntry::Denied { remaining, retry_after } => Verdict::Denied { remaining, retry_after },
         };
-        Grant { verdict, hold, scarce, loan, reserve }
+        Grant { verdict, hold, scarce, era, loan, reserve }
     }
 }

@@ -1,14 +1,21 @@
 //! The memory of the Durable Object that owns a group of keys, as a state machine.
 
+mod seen;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::account::{Account, Row};
+use crate::account::{Account, Borrower, Row};
 use crate::answer::{Answer, Grant, Outcome};
 use crate::ledger::UnknownKey;
 use crate::nanos::duration;
 use crate::question::{Intent, Item, Question};
 use crate::usage::Usage;
+use crate::verdict::Verdict;
+use seen::{Look, Seen};
+
+/// At most 50,000 keys: with keys of 1 KiB that is 60 MB of the 128 MB that an object has.
+const MAX_KEYS: usize = 50_000;
 
 /// The accounts of a group of keys.
 #[derive(Clone, Debug)]
@@ -17,6 +24,8 @@ pub struct Authority {
     /// The latest time seen, in nanoseconds since the Unix epoch. Time never runs backwards here.
     now: u128,
     entries: BTreeMap<String, Entry>,
+    seen: Seen,
+    max_keys: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -40,7 +49,7 @@ pub struct Write {
 impl Authority {
     /// Creates the authority of an object that has just started: it knows no key. The incarnation is random.
     pub fn new(incarnation: u64) -> Authority {
-        Authority { incarnation, now: 0, entries: BTreeMap::new() }
+        Authority { incarnation, now: 0, entries: BTreeMap::new(), seen: Seen::default(), max_keys: MAX_KEYS }
     }
 
     /// Returns the keys of `question` whose rows must be loaded first, each once.
@@ -64,28 +73,41 @@ impl Authority {
 
     /// Decides a question at `now`, the time since the Unix epoch, and charges all of its limits or none.
     ///
-    /// The rows that come with the answer must be stored before it leaves the object.
+    /// The rows that come with the answer must be stored before it leaves the object. A question that comes again gets
+    /// the answer that it had; one that was overtaken gets none.
     ///
     /// # Errors
     /// [`UnknownKey`] when a key was not loaded. Nothing is charged: what is not known is not free.
     pub fn answer(&mut self, question: &Question, now: Duration) -> Result<(Answer, Vec<Write>), UnknownKey> {
-        let clock = now.as_nanos();
-        self.now = self.now.max(clock);
+        self.now = self.now.max(now.as_nanos());
+        let changes = question.intent != Intent::Peek;
+        match self.seen.look(question.holder, question.sequence) {
+            Look::Again(answer) if changes => return Ok((answer, Vec::new())),
+            Look::Stale if changes => return Ok((Answer::stale(question.sequence), Vec::new())),
+            Look::New | Look::Again(_) | Look::Stale => {}
+        }
         for item in &question.items {
             self.open(item)?;
         }
-        let allowed = self.take(question);
-        let grants = question.items.iter().map(|item| self.grant(item, question, allowed)).collect::<Vec<_>>();
-        let mut writes = Vec::new();
-        for item in &question.items {
-            let row = self.account(&item.key).and_then(|account| account.kind_mut().row());
-            writes.extend(row.map(|Row { bytes, forget_after_ms }| Write {
-                key: item.key.clone(),
-                row: bytes,
-                forget_after_ms,
-            }));
+        for item in question.items.iter().filter(|_| changes) {
+            self.reconcile(item, question);
         }
-        Ok((Answer { sequence: question.sequence, outcome: Outcome::Granted(grants) }, writes))
+        let dues: Vec<u64> = question.items.iter().map(|item| self.due(item, question.holder)).collect();
+        let charge = match question.intent {
+            Intent::Request => self.take(question, &dues),
+            Intent::Refresh | Intent::Peek => Charge::None,
+        };
+        let grants = (0..dues.len()).filter_map(|index| self.grant(index, question, &dues, charge)).collect();
+        let writes = question.items.iter().filter_map(|item| self.write(&item.key)).collect();
+        let answer = Answer {
+            sequence: question.sequence,
+            outcome: Outcome::Granted { grants, charged: charge == Charge::All },
+        };
+        if changes {
+            self.seen.note(question.holder, &answer, self.now);
+        }
+        self.make_room();
+        Ok((answer, writes))
     }
 
     /// Forgets the keys whose account and row say no more than a missing row would.
@@ -111,15 +133,15 @@ impl Authority {
         Some(account.kind().usage())
     }
 
-    /// Forgets what was used of a key. The row must be stored.
+    /// Forgets what was used of a key, which a question must have been about since it was loaded: a peek will do. The
+    /// row must be stored.
     pub fn reset(&mut self, key: &str, now: Duration) -> Option<Write> {
         self.now = self.now.max(now.as_nanos());
         let now = self.now;
         let account = self.account(key)?;
         account.kind_mut().advance(now);
         account.kind_mut().reset();
-        let Row { bytes, forget_after_ms } = account.kind_mut().row()?;
-        Some(Write { key: key.to_owned(), row: bytes, forget_after_ms })
+        self.write(key)
     }
 
     /// Returns the keys that are asked for most, with their demand in requests per second.
@@ -133,6 +155,16 @@ impl Authority {
         keys.sort_by(|(_, left), (_, right)| right.cmp(left));
         keys.truncate(count);
         keys
+    }
+
+    /// Returns what a rate's account has itself, after advancing to `now`.
+    #[cfg(test)]
+    pub(crate) fn has(&mut self, key: &str, now: Duration) -> Option<i128> {
+        let account = self.account(key)?;
+        account.kind_mut().advance(now.as_nanos());
+        match account {
+            Account::Rate(bucket) => Some(bucket.has()),
+        }
     }
 
     /// Returns the number that this instance drew when it started.
@@ -164,38 +196,128 @@ impl Authority {
         Ok(())
     }
 
-    /// Takes the cost from all limits that are enforced, or from none; then from each of the others that holds it.
-    fn take(&mut self, question: &Question) -> bool {
-        let waits = question.intent == Intent::Request;
-        let payable = || question.items.iter().filter(|item| waits && !item.flags.paid);
-        let mut taken = Vec::new();
-        for item in payable().filter(|item| !item.flags.shadow) {
-            let price = item.terms.price(item.cost);
-            if self.account(&item.key).is_some_and(|account| account.kind_mut().take(question.holder, price)) {
-                taken.push((item, price));
-                continue;
-            }
-            for (item, price) in taken.into_iter().rev() {
-                if let Some(account) = self.account(&item.key) {
-                    account.kind_mut().undo(question.holder, price);
-                }
-            }
-            return false;
+    /// Settles what the holder says about the past.
+    fn reconcile(&mut self, item: &Item, question: &Question) {
+        let holder = question.holder;
+        let Some(account) = self.account(&item.key) else { return };
+        let kind = account.kind_mut();
+        kind.claim(holder, question.sequence, item.held.as_ref());
+        if let Some(remains) = item.remains {
+            kind.take_back(holder, remains);
         }
-        true
+        if item.credit > 0 {
+            kind.give_back(item.era, item.terms.long_price(item.credit));
+        }
+        if item.debt > 0 {
+            kind.owe(item.terms.long_price(item.debt));
+        }
     }
 
-    fn grant(&mut self, item: &Item, question: &Question, _allowed: bool) -> Grant {
-        let price = item.terms.price(item.cost);
-        let now = self.now;
-        let Some(account) = self.account(&item.key) else {
-            let verdict = crate::verdict::Verdict::Denied { remaining: 0, retry_after: Duration::from_secs(1) };
-            return Grant { verdict, hold: Duration::ZERO, scarce: false, loan: None, reserve: None };
-        };
-        let kind = account.kind_mut();
-        let fits = _allowed || item.flags.paid || kind.fits(price);
-        let verdict = if fits { kind.allowed() } else { kind.denied(price) };
-        let hold = if fits { 0 } else { kind.ticket(question.holder, price).saturating_sub(now) };
-        Grant { verdict, hold: duration(hold), scarce: kind.scarce(), loan: None, reserve: None }
+    /// Takes the cost from all limits that are enforced, or from none; then from each of the others that holds it.
+    fn take(&mut self, question: &Question, dues: &[u64]) -> Charge {
+        let holder = question.holder;
+        let mut taken = Vec::with_capacity(question.items.len());
+        for (index, (item, due)) in question.items.iter().zip(dues).enumerate() {
+            if item.flags.shadow {
+                continue;
+            }
+            if self.account(&item.key).is_some_and(|account| account.kind_mut().take(holder, *due)) {
+                taken.push((item, *due));
+                continue;
+            }
+            for (item, due) in taken.into_iter().rev() {
+                if let Some(account) = self.account(&item.key) {
+                    account.kind_mut().undo(holder, due);
+                }
+            }
+            return Charge::RefusedBy(index);
+        }
+        Charge::All
     }
+
+    /// Returns what a limit's account has to give: the holder may have sent a part along.
+    fn due(&mut self, item: &Item, holder: u64) -> u64 {
+        let price = item.terms.price(item.cost);
+        let (Some(held), true) = (item.held, item.paid > 0) else { return price };
+        let honours = self.account(&item.key).is_some_and(|account| account.kind().honours(holder, held.id));
+        if honours { price.saturating_sub(item.paid) } else { price }
+    }
+
+    fn grant(&mut self, index: usize, question: &Question, dues: &[u64], charge: Charge) -> Option<Grant> {
+        let (now, holder) = (self.now, question.holder);
+        let (item, due_now) = (question.items.get(index)?, *dues.get(index)?);
+        let Some(account) = self.account(&item.key) else { return Some(Grant::nothing()) };
+        let kind = account.kind_mut();
+        let fit = match charge {
+            Charge::All if item.flags.shadow => kind.take(holder, due_now),
+            Charge::All => true,
+            Charge::RefusedBy(refusing) => refusing != index && kind.fits(due_now),
+            Charge::None => kind.fits(due_now),
+        };
+        if charge == Charge::All && fit && item.flags.reserved {
+            kind.expect_back(due_now);
+        }
+        // Limits that name the same key are charged one after the other.
+        let due_now = if fit { due_now } else { due_together(question, dues, index) };
+        let held = item.held.map_or(0, |held| held.stored);
+        let verdict = if fit { kind.allowed(held) } else { kind.denied(due_now) };
+        if question.intent == Intent::Peek {
+            return Some(Grant { verdict, ..Grant::nothing() });
+        }
+        let borrower = Borrower { holder, sequence: question.sequence, demand: item.demand, cost: item.cost, held };
+        let loan = kind.lend(&borrower);
+        let reserve = if item.flags.reserve { kind.lend_reserve(&borrower) } else { None };
+        let hold = duration(kind.ticket(holder, due_now, fit).saturating_sub(now));
+        let verdict = match verdict {
+            // To come before one's turn is useless.
+            Verdict::Denied { remaining, retry_after } => {
+                Verdict::Denied { remaining, retry_after: retry_after.max(hold) }
+            }
+            other => other,
+        };
+        Some(Grant { verdict, hold, scarce: kind.scarce(), era: kind.era(), loan, reserve })
+    }
+
+    fn write(&mut self, key: &str) -> Option<Write> {
+        let Row { bytes, forget_after_ms } = self.account(key)?.kind_mut().row()?;
+        Some(Write { key: key.to_owned(), row: bytes, forget_after_ms })
+    }
+
+    /// Keeps memory bounded, whatever keys clients invent. To forget a key is always safe: its row covers it.
+    fn make_room(&mut self) {
+        if self.entries.len() <= self.max_keys {
+            return;
+        }
+        let keep = self.max_keys / 2;
+        self.prune(Duration::ZERO);
+        if self.entries.len() > keep {
+            // What is asked for most, or lent, loses most.
+            self.entries.retain(|_, entry| match entry {
+                Entry::Loaded(_) => false,
+                Entry::Open(account) => account.kind().demand() > 0,
+            });
+        }
+        while self.entries.len() > keep {
+            self.entries.pop_first();
+        }
+    }
+}
+
+/// What was charged for a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Charge {
+    /// Everything that is enforced.
+    All,
+    /// Nothing, because this item did not fit.
+    RefusedBy(usize),
+    /// Nothing, because no request waits.
+    None,
+}
+
+/// Returns what an item and those before it take from the same account.
+fn due_together(question: &Question, dues: &[u64], index: usize) -> u64 {
+    let Some(last) = question.items.get(index) else { return 0 };
+    let until = question.items.iter().zip(dues).take(index.saturating_add(1));
+    let same = until.filter(|(item, _)| item.key == last.key && (!item.flags.shadow || std::ptr::eq(*item, last)));
+    same.fold(0, |sum, (_, due)| sum.saturating_add(*due))
 }

@@ -30,6 +30,8 @@ mod tat;
 mod usage;
 mod verdict;
 mod want;
+#[cfg(test)]
+mod world;
 
 pub use allowance::{
     Allowance, Calendar, Concurrency, InvalidConcurrency, InvalidQuota, InvalidWindow, InvalidZone, Period, Quota,

@@ -44,17 +44,19 @@ pub(crate) struct Item {
     pub(crate) remains: Option<Remains>,
     /// The lease that is live at the holder.
     pub(crate) held: Option<Held>,
-    /// What the holder admitted without having it, in the kind's unit: to be taken from the account.
+    /// What of the price the holder has taken from its own lease, in the kind's unit.
+    pub(crate) paid: u64,
+    /// The cost that the holder admitted without having it: to be taken from the account.
     pub(crate) debt: u64,
-    /// What the holder took too much when the cost was a guess, in the kind's unit: to be given back.
+    /// The cost that was taken too much when it was a guess: to be given back.
     pub(crate) credit: u64,
+    /// The era in which it was taken.
+    pub(crate) era: u64,
 }
 
 /// What an item says about its limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Flags {
-    /// The holder has taken the cost from its own lease.
-    pub(crate) paid: bool,
     /// The limit does not refuse.
     pub(crate) shadow: bool,
     /// The cost will be settled later.
@@ -78,8 +80,8 @@ pub(crate) struct Held {
     pub(crate) id: u64,
     pub(crate) share: u32,
     pub(crate) capacity: u64,
-    /// For how long it goes on at the holder, counted from when the question was sent.
-    pub(crate) remaining_ms: u32,
+    /// What the holder has now.
+    pub(crate) stored: u64,
 }
 
 /// The numbers of a limit, as far as the authority needs them.
@@ -97,6 +99,14 @@ impl Terms {
         match self {
             Terms::Rate(rate) => rate.increment(cost),
             Terms::Window(_) | Terms::Quota { .. } | Terms::Concurrency(_) => u64::from(cost),
+        }
+    }
+
+    /// Returns what a long cost is in the unit that this kind counts in.
+    pub(crate) fn long_price(&self, cost: u64) -> u64 {
+        match self {
+            Terms::Rate(rate) => rate.interval_nanos().get().saturating_mul(cost),
+            Terms::Window(_) | Terms::Quota { .. } | Terms::Concurrency(_) => cost,
         }
     }
 
@@ -126,8 +136,10 @@ struct Entry<'a> {
     demand: u64,
     remains: Option<Remains>,
     held: Option<Held>,
+    paid: u64,
     debt: u64,
     credit: u64,
+    era: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -166,14 +178,14 @@ impl Question {
 
 impl<'a> From<&'a Item> for Entry<'a> {
     fn from(item: &'a Item) -> Entry<'a> {
-        let Item { ref key, ref terms, cost, flags, demand, remains, held, debt, credit } = *item;
-        Entry { key, terms: TermsEntry::from(terms), cost, flags, demand, remains, held, debt, credit }
+        let Item { ref key, ref terms, cost, flags, demand, remains, held, paid, debt, credit, era } = *item;
+        Entry { key, terms: TermsEntry::from(terms), cost, flags, demand, remains, held, paid, debt, credit, era }
     }
 }
 
 impl Entry<'_> {
     fn item(self) -> Result<Item, InvalidMessage> {
-        let Entry { key, terms, cost, flags, demand, remains, held, debt, credit } = self;
+        let Entry { key, terms, cost, flags, demand, remains, held, paid, debt, credit, era } = self;
         if key.is_empty() || key.len() > Want::MAX_KEY_BYTES {
             return Err(InvalidMessage::KeyLength);
         }
@@ -181,7 +193,7 @@ impl Entry<'_> {
         if cost == 0 || u64::from(cost) > terms.capacity() {
             return Err(InvalidMessage::Cost);
         }
-        Ok(Item { key: key.to_owned(), terms, cost, flags, demand, remains, held, debt, credit })
+        Ok(Item { key: key.to_owned(), terms, cost, flags, demand, remains, held, paid, debt, credit, era })
     }
 }
 

@@ -1,7 +1,6 @@
 //! A question on its way.
 
-use std::time::Duration;
-
+use super::entry::Sent;
 use crate::question::Question;
 
 /// A question that is to be sent to an object. Its answer, or that there was none, comes back to the holder exactly once.
@@ -9,13 +8,14 @@ use crate::question::Question;
 #[must_use]
 pub struct Ask {
     object: String,
-    question: Question,
-    sent: Duration,
+    pub(super) question: Question,
+    sent: u64,
+    pub(super) epoch: u64,
 }
 
 impl Ask {
-    pub(super) fn new(object: &str, question: Question, sent: Duration) -> Ask {
-        Ask { object: object.to_owned(), question, sent }
+    pub(super) fn new(object: &str, question: Question, sent: u64, epoch: u64) -> Ask {
+        Ask { object: object.to_owned(), question, sent, epoch }
     }
 
     /// Returns the name of the object to ask.
@@ -33,8 +33,7 @@ impl Ask {
         self.question.encode()
     }
 
-    /// Returns when the question was made, from which the lifetime of what it brings counts.
-    pub fn sent(&self) -> Duration {
-        self.sent
+    pub(super) fn as_sent(&self) -> Sent {
+        Sent { sequence: self.question.sequence, sent: self.sent }
     }
 }

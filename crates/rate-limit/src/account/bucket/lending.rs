@@ -1,0 +1,222 @@
+//! How much of a bucket is lent to whom, and for how long.
+
+use super::Bucket;
+use super::fair::{Fair, LENDABLE};
+use super::level::{WHOLE, refill, time_for};
+use super::loans::Promise;
+use crate::account::Borrower;
+use crate::answer::Loan;
+use crate::rate::Rate;
+
+const MILLI: u128 = 1_000_000;
+const SECOND: u128 = 1_000_000_000;
+
+/// The first lease: what an isolate doesn't use is back after this time.
+const FIRST_MS: u32 = 2_000;
+/// The longest lease: an isolate that is asked all the time can go on for at least half of it without the object.
+const LONGEST_MS: u32 = 12_000;
+pub(super) const LONGEST: u128 = 12 * SECOND;
+/// A slice of the reserve has to be there when an outage comes, whenever that is.
+pub(super) const RESERVE_LIFETIME: u128 = 600 * SECOND;
+/// A twentieth of rate and capacity is for outages.
+const RESERVE_PART: u64 = 20;
+/// How much longer than the longest lease a row says that something is out on loan: a row each so many seconds.
+const ROW_AHEAD: u128 = 12 * SECOND;
+/// How long a shortage has to last before isolates ask less often than their tickets allow.
+const SHORTAGE: u128 = SECOND;
+/// The longest time for which a place in the queue is kept.
+const QUEUE: u128 = 30 * SECOND;
+
+impl Bucket {
+    pub(super) fn lend_part(&mut self, borrower: &Borrower) -> Option<Loan> {
+        let now = self.now;
+        let price = self.rate.increment(borrower.cost);
+        let member = self.loans.hear(borrower.holder, borrower.demand, now)?;
+        let latest = member.lease.as_ref().map(|lease| lease.latest()).filter(|latest| latest.is_live(now));
+        // A question that was overtaken by a later one, which has spoken for the lease.
+        if member.last_id >= borrower.sequence {
+            return None;
+        }
+        let lifetime_ms = lifetime(member.lifetime_ms, latest, now);
+        member.lifetime_ms = lifetime_ms;
+        self.weigh();
+        // Two requests and a half within the time over which demand is averaged.
+        if borrower.demand.saturating_mul(2) < u64::from(borrower.cost).saturating_mul(2_500) {
+            return None;
+        }
+
+        let interval = self.rate.interval_nanos().get();
+        let lifetime = u128::from(lifetime_ms).saturating_mul(MILLI);
+        let latest = latest.unwrap_or_default();
+        let others = self.loans.lent_to_others(borrower.holder);
+        let target = self.fair.share_for(borrower.demand, &self.rate);
+        let free = LENDABLE.saturating_sub(others.share);
+        let share = steady(target, latest.share).min(free).min(u64::from(u32::MAX));
+
+        // What the holder should have at once: for half a second, and for what the share doesn't give over the lease.
+        let demand = u128::from(borrower.demand).saturating_mul(u128::from(interval)) / 1_000;
+        let spent = demand.saturating_mul(u128::from(lifetime_ms)) / 1_000;
+        let earned = refill(lifetime, share);
+        let buffer = small(demand / 2).max(price.saturating_mul(4));
+        let shortfall = small((spent.saturating_mul(5) / 4).saturating_sub(earned));
+        let wanted = buffer.saturating_add(shortfall).saturating_sub(borrower.held);
+
+        let fill = self.rate.fill_nanos();
+        let lendable = (fill / 10).saturating_mul(9).saturating_sub(others.capacity);
+        // Half of what is here, so that an isolate that comes a moment later finds as much. When there has been next to
+        // nothing for a while, nobody is served better by what lies here.
+        let most = if self.is_short() { self.level.units() } else { self.level.units() / 2 };
+        let whole = |units: u64| (units / interval).saturating_mul(interval);
+        let deposit = whole(wanted.min(most).min(lendable.saturating_sub(borrower.held)));
+        let held = borrower.held.saturating_add(deposit);
+
+        let room = fill.saturating_sub(others.capacity).saturating_sub(self.loans.reserve().capacity);
+        let room = room.saturating_sub(self.level.units().saturating_sub(deposit));
+        let part = small(u128::from(fill).saturating_mul(u128::from(share)) >> 32);
+        let capacity = part.max(held).max(buffer.saturating_mul(2));
+        let capacity = steady(capacity, latest.capacity).max(held).min(room).min(lendable);
+        let worth = u128::from(held).saturating_add(earned);
+        if capacity < price || worth < u128::from(price).saturating_mul(3) {
+            return None;
+        }
+        let promise = Promise { share, capacity, until: now.saturating_add(lifetime) };
+        self.loans.lend(borrower.holder, borrower.sequence, promise);
+        self.level.debit(deposit);
+        self.charged = self.charged.saturating_add(deposit);
+        self.clip();
+        Some(Loan { share: u32::try_from(share).unwrap_or(u32::MAX), capacity, deposit, lifetime_ms })
+    }
+
+    /// Lends a slice of the reserve: half of what is left of it, at least one request. It comes out of what the bucket
+    /// could not hold next to it, and fills by itself.
+    pub(super) fn lend_slice(&mut self, borrower: &Borrower) -> Option<Loan> {
+        let now = self.now;
+        let price = self.rate.increment(borrower.cost);
+        let member = self.loans.members.get(&borrower.holder)?;
+        let old = Some(member.reserve).filter(|slice| slice.is_live(now)).unwrap_or_default();
+        // A slice that is not half over is not renewed; only one who has shown demand gets one.
+        if member.lease.is_none() || old.until > now.saturating_add(RESERVE_LIFETIME / 2) {
+            return None;
+        }
+        let fill = self.rate.fill_nanos();
+        let all = reserve(&self.rate);
+        let left = all.capacity.saturating_sub(self.loans.reserve().capacity.saturating_sub(old.capacity));
+        let capacity = if old.capacity > 0 { old.capacity } else { (left / 2).max(price) };
+        if capacity > left || capacity < price {
+            return None;
+        }
+        let part = u128::from(all.share).saturating_mul(u128::from(capacity));
+        let share = small(part.checked_div(u128::from(all.capacity)).unwrap_or(0)).min(u64::from(u32::MAX));
+        if old.capacity == 0 && share > self.loans.own_share() || capacity > self.loans.own_capacity(fill) {
+            return None;
+        }
+        self.loans
+            .lend_reserve(borrower.holder, Promise { share, capacity, until: now.saturating_add(RESERVE_LIFETIME) });
+        let deposit = self.level.units().saturating_sub(self.own_capacity()).min(capacity.saturating_sub(old.capacity));
+        self.level.debit(deposit);
+        self.clip();
+        let lifetime_ms = u32::try_from(RESERVE_LIFETIME / MILLI).unwrap_or(u32::MAX);
+        Some(Loan { share: u32::try_from(share).unwrap_or(u32::MAX), capacity, deposit, lifetime_ms })
+    }
+
+    pub(super) fn take_ticket(&mut self, holder: u64, price: u64, fit: bool) -> u128 {
+        let now = self.now;
+        if self.level.holds(price.saturating_mul(2)) {
+            self.low_since = None;
+        } else {
+            self.low_since.get_or_insert(now);
+        }
+        let pace = if self.is_short() { now.saturating_add(self.pace()) } else { now };
+        if fit {
+            return pace;
+        }
+        let kept = self.loans.members.get(&holder).map(|member| member.ticket).filter(|ticket| *ticket > now);
+        if let Some(ticket) = kept {
+            return ticket.max(pace);
+        }
+        let fits_at = now.saturating_add(self.wait(price));
+        let place = self.cursor.max(fits_at).min(fits_at.max(now.saturating_add(QUEUE)));
+        self.cursor = place.saturating_add(time_for(u128::from(price), self.loans.own_share()));
+        if let Some(member) = self.loans.members.get_mut(&holder) {
+            member.ticket = place;
+        }
+        place.max(pace)
+    }
+
+    /// Returns whether there has been next to nothing for a while, because all together want more than there is.
+    fn is_short(&self) -> bool {
+        let since = self.low_since.is_some_and(|since| since.saturating_add(SHORTAGE) <= self.now);
+        since && self.fair.is_scarce()
+    }
+
+    /// Returns how often an isolate should ask during a shortage: all together once in a hundred requests.
+    fn pace(&self) -> u128 {
+        let (members, demand) = (u128::from(self.fair.members), u128::from(self.fair.demand.max(1)));
+        (members.saturating_mul(100_000).saturating_mul(SECOND) / demand).min(LONGEST / 4)
+    }
+
+    /// Weighs demands anew, at most every tenth of a second where there are many.
+    fn weigh(&mut self) {
+        let patience = if self.loans.members.len() <= 32 { 0 } else { 100 * MILLI };
+        if self.fair_at.saturating_add(patience) <= self.now {
+            self.fair = Fair::of(&self.loans, &self.rate, self.now);
+            self.fair_at = self.now;
+        }
+    }
+}
+
+/// Returns whether a row that says `stored` covers what is lent.
+pub(super) fn covers(stored: &Promise, lent: &Promise) -> bool {
+    let nothing = lent.share == 0 && lent.capacity == 0;
+    nothing || (stored.share >= lent.share && stored.capacity >= lent.capacity && stored.until >= lent.until)
+}
+
+/// Returns what a row should say, so that it is not written for every loan: twice as much, and for longer.
+pub(super) fn ahead(lent: &Promise, rate: &Rate) -> Promise {
+    if lent.share == 0 && lent.capacity == 0 {
+        return Promise::default();
+    }
+    let most = (rate.fill_nanos() / 10).saturating_mul(9);
+    Promise {
+        share: lent.share.saturating_mul(2).min(LENDABLE).max(lent.share),
+        capacity: lent.capacity.saturating_mul(2).min(most).max(lent.capacity),
+        until: lent.until.saturating_add(ROW_AHEAD),
+    }
+}
+
+/// Returns what a row should say of the reserve.
+pub(super) fn reserve_ahead(lent: &Promise, rate: &Rate) -> Promise {
+    if lent.capacity == 0 {
+        return Promise::default();
+    }
+    let Promise { share, capacity, .. } = reserve(rate);
+    Promise {
+        share: share.max(lent.share),
+        capacity: capacity.max(lent.capacity),
+        until: lent.until.saturating_add(RESERVE_LIFETIME),
+    }
+}
+
+/// Returns all that is set aside for outages: a twentieth, at least one request of those that a bucket has at least two.
+fn reserve(rate: &Rate) -> Promise {
+    let (fill, interval) = (rate.fill_nanos(), rate.interval_nanos().get());
+    let capacity = if rate.burst() < 2 { 0 } else { (fill / RESERVE_PART).max(interval) };
+    Promise { share: WHOLE / RESERVE_PART, capacity, until: 0 }
+}
+
+/// A lease that is renewed while half of it or more is still to come keeps its length; one that was used up is doubled.
+fn lifetime(last_ms: u32, latest: Option<Promise>, now: u128) -> u32 {
+    let Some(latest) = latest else { return FIRST_MS };
+    let last_ms = last_ms.max(FIRST_MS);
+    let half = u128::from(last_ms).saturating_mul(MILLI) / 2;
+    if latest.until.saturating_sub(now) > half { last_ms } else { last_ms.saturating_mul(2).min(LONGEST_MS) }
+}
+
+/// A lease shrinks only by a quarter or more: what was promised is set aside anyway.
+fn steady(target: u64, latest: u64) -> u64 {
+    if target < latest && target >= latest / 4 * 3 { latest } else { target }
+}
+
+fn small(units: u128) -> u64 {
+    u64::try_from(units).unwrap_or(u64::MAX)
+}

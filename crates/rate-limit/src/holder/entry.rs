@@ -1,0 +1,456 @@
+//! One limit in an isolate's memory.
+
+use std::num::NonZeroU64;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::demand::Demand;
+use super::lease::{Lease, PATIENCE};
+use crate::account::bucket::{WHOLE, refill};
+use crate::allowance::Allowance;
+use crate::answer::Grant;
+use crate::nanos::duration;
+use crate::question::{Flags, Held, Item, Remains, Terms};
+use crate::verdict::Verdict;
+use crate::want::{Accuracy, Mode, Want, WhenUnreachable};
+
+/// The longest time for which a denial is believed: an operator may reset a limit.
+const LONGEST_DENIAL: u64 = 30_000_000_000;
+/// An isolate's part of a bounded limit's tolerance: there may be so many isolates.
+const ISOLATES: u128 = 64;
+
+/// What is known of one limit.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) key: Rc<str>,
+    allowance: Allowance,
+    demand: Demand,
+    lease: Option<Lease>,
+    /// A slice for when the object cannot be reached.
+    reserve: Option<Lease>,
+    /// What was left when a lease had expired: it can't be spent, but goes back.
+    frozen: Option<Remains>,
+    /// The question of the latest answer that lent something. Answers to earlier ones lend nothing any more.
+    last_loan: u64,
+    /// Answers to questions up to this one belong to an entry that was forgotten.
+    born: u64,
+    /// To ask for this price or more is useless until then.
+    quiet: Option<(u64, u64)>,
+    /// What the object had when it last answered.
+    elsewhere: u64,
+    /// When a question was sent for which nobody waits.
+    asked_at: Option<u64>,
+    /// Cost that was admitted without having it, and that the object does not know of.
+    pub(super) debt: u64,
+    /// The same, on its way.
+    debt_sent: u64,
+    /// Cost to be given back to the object, and the era in which it was charged.
+    credit: u64,
+    era: u64,
+    /// The last request that used this entry.
+    pub(super) touched: u64,
+    pub(super) used: bool,
+}
+
+/// What a limit can do about a request by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// There is enough.
+    Pays,
+    /// There is not, but a bounded limit lets it pass and asks later.
+    Owes,
+    /// There is not, and the object has nothing either for so many nanoseconds.
+    Waits(u64),
+    /// Nobody here knows.
+    Asks,
+}
+
+impl Entry {
+    pub(super) fn new(want: &Want, born: u64, now: u64) -> Entry {
+        let mut entry = Entry {
+            key: Rc::clone(want.key()),
+            allowance: want.allowance().clone(),
+            demand: Demand::default(),
+            lease: None,
+            reserve: None,
+            frozen: None,
+            last_loan: 0,
+            born,
+            quiet: None,
+            elsewhere: 0,
+            asked_at: None,
+            debt: 0,
+            debt_sent: 0,
+            credit: 0,
+            era: 0,
+            touched: 0,
+            used: true,
+        };
+        entry.localize(want, now);
+        entry
+    }
+
+    fn localize(&mut self, want: &Want, now: u64) {
+        if let (Accuracy::Local, Allowance::Rate(rate)) = (want.accuracy(), want.allowance()) {
+            self.lease = Some(Lease::whole(WHOLE, rate.fill_nanos(), now));
+        }
+    }
+
+    /// Brings the entry to `now` for a request, and counts the request.
+    pub(super) fn meet(&mut self, want: &Want, now: u64, sequence: u64) {
+        self.used = true;
+        if self.allowance != *want.allowance() {
+            // Other numbers: what was lent, and what is on its way, counts in another unit.
+            let (debt, touched) = (self.debt, self.touched);
+            *self = Entry { debt, touched, ..Entry::new(want, sequence, now) };
+        }
+        self.roll(now);
+        self.demand.note(want.cost(), now);
+    }
+
+    pub(super) fn roll(&mut self, now: u64) {
+        if let Some(lease) = &mut self.lease {
+            lease.roll(now);
+            if !lease.is_live(now) {
+                self.frozen = (lease.stored > 0).then_some(Remains { id: lease.id, left: lease.stored });
+                self.lease = None;
+            }
+        }
+        if let Some(reserve) = &mut self.reserve {
+            reserve.roll(now);
+            if !reserve.is_live(now) {
+                self.reserve = None;
+            }
+        }
+        if self.quiet.is_some_and(|(until, _)| until <= now) {
+            self.quiet = None;
+        }
+        if self.asked_at.is_some_and(|at| at.saturating_add(PATIENCE) <= now) {
+            self.asked_at = None;
+            self.debt_sent = 0;
+        }
+    }
+
+    /// Forgets what was lent: the clock can no longer say when it ends.
+    pub(super) fn drop_leases(&mut self, sequence: u64, now: u64) {
+        let local = self.lease.filter(|lease| lease.expiry == u64::MAX);
+        (self.lease, self.reserve, self.frozen, self.quiet, self.asked_at) = (None, None, None, None, None);
+        self.born = sequence;
+        if let Some(local) = local {
+            self.lease = Some(local.emptied(now));
+        }
+    }
+
+    pub(super) fn standing(&self, want: &Want, price: u64, now: u64) -> Standing {
+        if self.lease.is_some_and(|lease| lease.stored >= price) {
+            return Standing::Pays;
+        }
+        if let Some(local) = self.lease.filter(|lease| lease.expiry == u64::MAX) {
+            return Standing::Waits(local.wait(price, now).unwrap_or(LONGEST_DENIAL));
+        }
+        match self.quiet {
+            Some((until, quiet_price)) if now < until && price >= quiet_price => {
+                let here = self.lease.and_then(|lease| lease.wait(price, now)).unwrap_or(u64::MAX);
+                return Standing::Waits(until.saturating_sub(now).min(here));
+            }
+            _ => {}
+        }
+        match want.accuracy() {
+            Accuracy::Bounded { parts_per_million } => {
+                let bound = u128::from(want.allowance().capacity()).saturating_mul(u128::from(parts_per_million));
+                let owed = self.debt.saturating_add(self.debt_sent).saturating_add(u64::from(want.cost()));
+                if u128::from(owed) <= bound / 1_000_000 / ISOLATES { Standing::Owes } else { Standing::Asks }
+            }
+            Accuracy::Exact | Accuracy::Local => Standing::Asks,
+        }
+    }
+
+    pub(super) fn pay(&mut self, price: u64, comes_back: bool) -> bool {
+        let Some(lease) = &mut self.lease else { return false };
+        let paid = lease.pay(price);
+        if paid && comes_back {
+            lease.expect_back(price);
+        }
+        paid
+    }
+
+    #[cfg(test)]
+    pub(crate) fn has(&self) -> i128 {
+        self.lease.map_or(0, |lease| i128::from(lease.stored))
+    }
+
+    /// Undoes a payment of the same request.
+    pub(super) fn undo(&mut self, price: u64, came_back: bool) {
+        if let Some(lease) = &mut self.lease {
+            if came_back {
+                lease.expect_no_more(price);
+            }
+            lease.deposit(price);
+        }
+    }
+
+    /// Returns what one request of cost one is in the limit's unit.
+    pub(super) fn unit(&self) -> NonZeroU64 {
+        NonZeroU64::new(self.allowance.price(1)).unwrap_or(NonZeroU64::MIN)
+    }
+
+    pub(super) fn stored(&self) -> u64 {
+        self.lease.map_or(0, |lease| lease.stored)
+    }
+
+    /// Returns whether the want has the numbers that this entry counts in.
+    pub(super) fn is_of(&self, want: &Want) -> bool {
+        self.allowance == *want.allowance()
+    }
+
+    /// Pays what is there of a price, until the object has said whether the request passes.
+    pub(super) fn send_part(&mut self, price: u64, now: u64) -> u64 {
+        self.lease.as_mut().map_or(0, |lease| lease.send_part(price, now))
+    }
+
+    pub(super) fn give_back(&mut self, era: u64, price: u64) {
+        if let Some(lease) = &mut self.lease {
+            lease.give_back(era, price);
+        }
+    }
+
+    pub(super) fn lease_era(&self) -> u64 {
+        self.lease.map_or(0, |lease| lease.era)
+    }
+
+    pub(super) fn pay_from_reserve(&mut self, price: u64) -> bool {
+        self.reserve.as_mut().is_some_and(|reserve| reserve.pay(price))
+    }
+
+    pub(super) fn reserve_holds(&self, price: u64) -> bool {
+        self.reserve.is_some_and(|reserve| reserve.stored >= price)
+    }
+
+    pub(super) fn holds(&self, price: u64) -> bool {
+        self.lease.is_some_and(|lease| lease.stored >= price)
+    }
+
+    /// Returns whether a question in the background pays: the lease nears its end, or what it holds does.
+    pub(super) fn wants_refresh(&self, price: u64, now: u64) -> bool {
+        if self.asked_at.is_some() {
+            return false;
+        }
+        if self.debt > 0 {
+            return true;
+        }
+        let Some(lease) = self.lease.filter(|lease| lease.expiry != u64::MAX) else { return false };
+        if lease.is_old(now) {
+            return true;
+        }
+        if self.quiet.is_some() {
+            return false;
+        }
+        // A quarter of a second before it runs out, so that nobody has to wait.
+        let unit = u128::from(self.allowance.price(1));
+        let demand = u128::from(self.demand.per_second()).saturating_mul(unit) / 1_000;
+        let life = u128::from(lease.expiry.saturating_sub(now));
+        let spent = demand.saturating_mul(life) / 1_000_000_000;
+        let earned = refill(life, lease.share).saturating_add(u128::from(lease.stored));
+        let soon = (demand / 4).max(u128::from(price).saturating_mul(2));
+        u128::from(lease.stored) < soon && earned < spent && self.elsewhere >= price
+    }
+
+    /// Returns what to ask the object. Debts and credits go along, and come back if there is no answer.
+    pub(super) fn item(&mut self, want: &Want, paid: u64, now: Duration) -> Item {
+        let terms = terms(&self.allowance, now);
+        let slice_ends = self.reserve.is_none_or(|slice| slice.is_old(nanos(now)));
+        let flags = Flags {
+            shadow: want.mode() == Mode::Shadow,
+            reserved: want.charge() == crate::Charge::Reserved,
+            reserve: want.when_unreachable() == WhenUnreachable::Reserve && slice_ends,
+        };
+        let held = self.lease.map(|lease| Held {
+            id: lease.id,
+            share: u32::try_from(lease.share).unwrap_or(u32::MAX),
+            // What does not refill is lent only as far as it was not used.
+            capacity: if lease.share == 0 { lease.usable() } else { lease.capacity },
+            stored: lease.stored,
+        });
+        let (debt, credit) = (std::mem::take(&mut self.debt), std::mem::take(&mut self.credit));
+        self.debt_sent = self.debt_sent.saturating_add(debt);
+        Item {
+            key: self.key.to_string(),
+            terms,
+            cost: want.cost(),
+            flags,
+            demand: self.demand.per_second(),
+            remains: self.frozen,
+            held,
+            paid,
+            debt,
+            credit,
+            era: self.era,
+        }
+    }
+
+    /// Remembers to give back a cost that the object charged too much in an era.
+    pub(super) fn credit(&mut self, era: u64, cost: u64) {
+        if era > self.era {
+            (self.era, self.credit) = (era, 0);
+        }
+        if era == self.era {
+            self.credit = self.credit.saturating_add(cost);
+        }
+    }
+
+    pub(super) fn asked(&mut self, now: u64) {
+        self.asked_at = Some(now);
+    }
+
+    /// Takes in what an answer brings. `sequence` is that of the question, `charged` whether the request was.
+    pub(super) fn receive(&mut self, item: &Item, grant: &Grant, question: Sent, charged: bool, now: u64) {
+        self.asked_at = None;
+        self.debt_sent = self.debt_sent.saturating_sub(item.debt);
+        if question.sequence <= self.born || !self.counts_like(&item.terms) {
+            return;
+        }
+        self.roll(now);
+        if let Some(lease) = self.lease_that_sent(item, question, now) {
+            if charged && grant.verdict.is_allowed() {
+                lease.sent_part_used(item.paid);
+                if item.flags.reserved {
+                    lease.expect_back(item.paid);
+                }
+            } else {
+                lease.sent_part_back(item.paid);
+            }
+        }
+        if item.remains.is_some() && item.remains == self.frozen {
+            self.frozen = None;
+        }
+        let deposit = grant.loan.map_or(0, |loan| loan.deposit);
+        let unit = self.allowance.price(1);
+        self.elsewhere = match grant.verdict {
+            Verdict::Allowed { remaining, .. } => {
+                let held = item.held.map_or(0, |held| held.stored);
+                remaining.saturating_mul(unit).saturating_sub(held).saturating_sub(deposit)
+            }
+            Verdict::Denied { remaining, .. } => remaining.saturating_mul(unit).saturating_sub(deposit),
+            Verdict::Open | Verdict::Closed { .. } => 0,
+        };
+        let hold = u64::try_from(grant.hold.as_nanos()).unwrap_or(u64::MAX).min(LONGEST_DENIAL);
+        if hold > 0 {
+            let due = self.allowance.price(item.cost).saturating_sub(item.paid).max(1);
+            self.quiet = Some((now.saturating_add(hold), due));
+        }
+        if let Some(loan) = &grant.loan {
+            let later = Lease::new(question.sequence, loan, question.sent, now);
+            self.take_loan(later, deposit, now);
+        }
+        if let Some(loan) = &grant.reserve {
+            let later = Lease::new(question.sequence, loan, question.sent, now);
+            match &mut self.reserve {
+                Some(slice) if slice.id < later.id => slice.replace(later, loan.deposit),
+                Some(_) => {}
+                None if later.is_live(now) => self.reserve = Some(later),
+                None => {}
+            }
+        }
+    }
+
+    /// Returns the lease that a part of the price was taken from, if it goes on.
+    fn lease_that_sent(&mut self, item: &Item, question: Sent, now: u64) -> Option<&mut Lease> {
+        let held = item.held?;
+        let in_time = now < question.sent.saturating_add(PATIENCE);
+        self.lease.as_mut().filter(|lease| in_time && held.id >= lease.first)
+    }
+
+    fn take_loan(&mut self, later: Lease, deposit: u64, now: u64) {
+        let is_later = later.id > self.last_loan;
+        self.last_loan = self.last_loan.max(later.id);
+        match (&mut self.lease, is_later, later.is_live(now)) {
+            (Some(lease), true, true) => lease.replace(later, deposit),
+            // Answers came in another order: the later one says how long and how much, this one brings something.
+            (Some(lease), false, _) if lease.share > 0 => lease.deposit(deposit),
+            (None, true, true) => self.lease = Some(later),
+            (None, true, false) => self.frozen = Some(Remains { id: later.id, left: deposit }),
+            (Some(_), true, false) | (Some(_), false, _) | (None, false, _) => {}
+        }
+    }
+
+    /// Takes back what a question that was not answered had taken along.
+    pub(super) fn unanswered(&mut self, item: &Item, question: Sent, now: u64) {
+        self.roll(now);
+        self.asked_at = None;
+        self.debt_sent = self.debt_sent.saturating_sub(item.debt);
+        self.debt = self.debt.saturating_add(item.debt);
+        self.credit(item.era, item.credit);
+        if self.counts_like(&item.terms)
+            && let Some(lease) = self.lease_that_sent(item, question, now)
+        {
+            lease.sent_part_back(item.paid);
+        }
+    }
+
+    fn counts_like(&self, terms: &Terms) -> bool {
+        match (&self.allowance, terms) {
+            (Allowance::Rate(ours), Terms::Rate(theirs)) => ours == theirs,
+            (Allowance::Window(ours), Terms::Window(theirs)) => ours == theirs,
+            (Allowance::Quota(ours), Terms::Quota { requests, .. }) => ours.requests() == *requests,
+            (Allowance::Concurrency(ours), Terms::Concurrency(theirs)) => ours == theirs,
+            _ => false,
+        }
+    }
+
+    /// Returns what a request hears that fits, as far as is known here.
+    pub(super) fn allowed(&self, now: Duration) -> Verdict {
+        let unit = self.allowance.price(1);
+        let stored = self.lease.map_or(0, |lease| lease.stored);
+        let remaining = stored.saturating_add(self.elsewhere).checked_div(unit).unwrap_or(0);
+        let effective_window = match &self.allowance {
+            Allowance::Rate(_) => Duration::from_nanos(unit.saturating_mul(remaining.max(1))),
+            Allowance::Window(window) => window.per(),
+            Allowance::Quota(quota) => quota.calendar().windows(now).end.saturating_sub(now),
+            Allowance::Concurrency(concurrency) => concurrency.timeout(),
+        };
+        Verdict::Allowed { remaining, effective_window }
+    }
+
+    pub(super) fn denied(&self, wait: u64) -> Verdict {
+        let unit = self.allowance.price(1);
+        let remaining = self.lease.map_or(0, |lease| lease.stored).checked_div(unit).unwrap_or(0);
+        Verdict::Denied { remaining, retry_after: duration(u128::from(wait)) }
+    }
+}
+
+/// A question as its sender remembers it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sent {
+    pub(super) sequence: u64,
+    pub(super) sent: u64,
+}
+
+fn terms(allowance: &Allowance, now: Duration) -> Terms {
+    match allowance {
+        Allowance::Rate(rate) => Terms::Rate(*rate),
+        Allowance::Window(window) => Terms::Window(*window),
+        Allowance::Quota(quota) => Terms::Quota { requests: quota.requests(), windows: quota.calendar().windows(now) },
+        Allowance::Concurrency(concurrency) => Terms::Concurrency(*concurrency),
+    }
+}
+
+/// Returns what asks about a limit and says nothing.
+pub(super) fn look(want: &Want, now: Duration) -> Item {
+    Item {
+        key: want.key().to_string(),
+        terms: terms(want.allowance(), now),
+        cost: want.cost(),
+        flags: Flags::default(),
+        demand: 0,
+        remains: None,
+        held: None,
+        paid: 0,
+        debt: 0,
+        credit: 0,
+        era: 0,
+    }
+}
+
+pub(super) fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
