@@ -1,5 +1,6 @@
 //! `tidegate explain`: what happens to a request, and why. Every decision is asked of the gateway's own types.
 
+mod limits;
 mod policies;
 mod request;
 mod routing;

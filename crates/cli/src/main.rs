@@ -45,6 +45,9 @@ enum Command {
         /// "country=DE,colo=FRA".
         #[arg(long, value_name = "KEY=VALUE,…", value_delimiter = ',')]
         cf: Vec<String>,
+        /// A claim of the request's token, such as "plan=pro". May be given several times.
+        #[arg(long, value_name = "NAME=VALUE")]
+        claim: Vec<String>,
     },
     /// Writes the form that the Worker loads, and beside it a .json with the version and the secrets that are needed.
     Compile {
@@ -84,8 +87,8 @@ fn run(command: Command) -> Result<(), Failure> {
             print(&format!("{}: ok, {}\n", file.display(), file::summary(&checked)))
         }
         Command::Schema => print(&format!("{:#}\n", tidegate_config::schema())),
-        Command::Explain { file, request, header, cf } => {
-            let request = Request::parse(&request, &header, &cf).map_err(Failure::Impossible)?;
+        Command::Explain { file, request, header, cf, claim } => {
+            let request = Request::parse(&request, &header, &cf, &claim).map_err(Failure::Impossible)?;
             let checked = file::check(&file)?;
             print(&explain::explain(&checked, &request))
         }

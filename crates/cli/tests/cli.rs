@@ -134,6 +134,8 @@ fn what_cannot_be_carried_out_is_said_in_one_line() {
         2,
         "the keys are country, continent, colo, region and asn",
     );
+    refused(&[explain("/"), vec!["--claim", "pro"]].concat(), 2, "write a name and a value, as in \"plan=pro\"");
+    refused(&[explain("/"), vec!["--cf", "asn=AS1"]].concat(), 2, "write a number, as in \"asn=64500\"");
     refused(&["compile", "gateway.toml", "--out", "/"], 2, "name a file such as build/config.bin");
     refused(&["compile", "gateway.toml", "--out", "config.json"], 2, "name a file such as build/config.bin");
     refused(&["frobnicate"], 2, "Usage: tidegate");

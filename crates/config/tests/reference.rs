@@ -56,11 +56,16 @@ fn section<'s>(page: &mut String, seen: &mut Vec<&'s Value>, title: &str, path: 
         writeln!(page, "| `{key}` | {} | {default} | {meaning} |", value(schema_of_key)).unwrap();
     }
     for (key, schema) in keys(schema) {
-        for table in tables(schema) {
+        let tables = tables(schema);
+        for table in &tables {
             let path = format!("{path}.{key}");
+            let title = match keys(table).next() {
+                Some((first, _)) if tables.len() > 1 => format!("### `{path}` with `{first}`"),
+                _ => format!("### `{path}`"),
+            };
             if !seen.contains(&&table["properties"]) {
                 seen.push(&table["properties"]);
-                section(page, seen, &format!("### `{path}`"), &path, table);
+                section(page, seen, &title, &path, table);
             }
         }
     }
@@ -98,7 +103,9 @@ fn value(schema: &Value) -> String {
         return "`{ secret = \"NAME\" }`".to_owned();
     }
     if let Some(alternatives) = schema["oneOf"].as_array().filter(|_| schema.get("properties").is_none()) {
-        return alternatives.iter().map(value).collect::<Vec<_>>().join(" or ");
+        let mut words: Vec<String> = alternatives.iter().map(value).collect();
+        words.dedup();
+        return words.join(" or ");
     }
     if let Some(only) = schema.get("const") {
         return format!("`{only}`");

@@ -2,9 +2,8 @@
 
 use tidegate_config::Checked;
 use tidegate_gateway::path::NormalPath;
-use tidegate_gateway::route::{Auth, Cache, Issuer, Keys, Limit, Route, TokenAuth};
-use tidegate_gateway::source::{self, Source};
-use tidegate_rate_limit::{Allowance, WhenUnreachable};
+use tidegate_gateway::route::{Auth, Cache, Issuer, Keys, Route, Serve, TokenAuth};
+use tidegate_gateway::source::{self, Ipv6Prefix, Source};
 use tidegate_steering::{Balance, Because, ClientKey, Origin, Policy, Pool, Rotation};
 
 use super::{Lines, Request, in_words};
@@ -18,13 +17,18 @@ pub(super) fn explain(checked: &Checked, route: &Route, request: &Request, path:
     }
     match &route.limits {
         None => lines.add("limits", "none"),
-        Some(limits) => lines.add_all("limits", limits.limits.iter().flat_map(|limit| known.limit(limit))),
+        Some(limits) => lines.add_all("limits", known.limits(limits)),
     }
     match &route.cache {
         None => lines.add("cache", "none"),
         Some(cache) => lines.add_all("cache", known.cache(cache, path)),
     }
-    known.pools(lines);
+    match route.serve {
+        Serve::Origin => known.pools(lines),
+        Serve::Usage => {
+            lines.add("answer", "what is left of these limits, as JSON; nothing is charged, no origin is asked")
+        }
+    }
 }
 
 /// Whose token is needed, and what becomes of it.
@@ -61,50 +65,38 @@ fn issuer_in_words(issuer: &Issuer) -> String {
 }
 
 /// What is known of a request without its token.
-struct Known<'a> {
-    checked: &'a Checked,
-    route: &'a Route,
-    request: &'a Request,
+pub(super) struct Known<'a> {
+    pub(super) checked: &'a Checked,
+    pub(super) route: &'a Route,
+    pub(super) request: &'a Request,
 }
 
 impl Known<'_> {
-    /// A source with its value, as far as it is known.
-    fn value(&self, source: &Source) -> String {
-        let known = match source {
-            Source::Ip => self.client_ip(),
-            Source::Claim(_) => return format!("{source} of the token"),
+    /// The value of a source, as far as it is known.
+    pub(super) fn value(&self, source: &Source, ipv6_prefix: Ipv6Prefix) -> Option<String> {
+        match source {
+            Source::Ip => self.client_ip().map(|address| source::network(&address, ipv6_prefix)),
+            Source::Claim(name) => self.request.claim(name),
             Source::Header(name) => self.request.header(name),
             Source::Route => Some(self.route.name.clone()),
             Source::Country => self.request.location.country.clone(),
             Source::Cookie(name) => self.request.header("cookie").and_then(|cookies| source::cookie(&cookies, name)),
             Source::Asn => self.request.location.asn.map(|asn| asn.to_string()),
-        };
-        match known {
-            Some(value) => format!("{source} = {value:?}"),
-            None => format!("{source} (not in this request)"),
         }
     }
 
-    fn values(&self, sources: &[Source]) -> String {
-        sources.iter().map(|source| self.value(source)).collect::<Vec<_>>().join(", ")
+    /// Sources with their values.
+    pub(super) fn values(&self, sources: &[Source], ipv6_prefix: Ipv6Prefix) -> String {
+        let texts = sources.iter().map(|source| match self.value(source, ipv6_prefix) {
+            Some(value) => format!("{source} = {value:?}"),
+            None if source.needs_token() => format!("{source} of the token"),
+            None => format!("{source} (not in this request)"),
+        });
+        texts.collect::<Vec<_>>().join(", ")
     }
 
     fn client_ip(&self) -> Option<String> {
         self.request.header(&self.checked.gateway.settings.client_ip).filter(|address| !address.is_empty())
-    }
-
-    fn limit(&self, limit: &Limit) -> Vec<String> {
-        let name = &limit.name;
-        let Allowance::Rate(rate) = &limit.allowance else { return Vec::new() };
-        let unreachable = match limit.when_unreachable {
-            WhenUnreachable::Open => "the request passes",
-            WhenUnreachable::Closed | WhenUnreachable::Reserve => "the request is refused with 503",
-        };
-        vec![
-            format!("{name}: {} in {}, {} at once", rate.requests(), in_words(rate.per()), rate.burst()),
-            format!("{name}: counted by {}", self.values(&limit.key)),
-            format!("{name}: when the limiter does not answer, {unreachable}"),
-        ]
     }
 
     fn cache(&self, cache: &Cache, path: &NormalPath) -> Vec<String> {
@@ -118,7 +110,7 @@ impl Known<'_> {
         };
         let shared = match &cache.partition {
             Some(sources) if sources.is_empty() => "everybody".to_owned(),
-            Some(sources) => format!("requests with the same {}", self.values(sources)),
+            Some(sources) => format!("requests with the same {}", self.values(sources, Ipv6Prefix::default())),
             None if matches!(self.route.auth, Auth::Anyone) => "everybody".to_owned(),
             None => "nobody: each caller has replies of its own".to_owned(),
         };

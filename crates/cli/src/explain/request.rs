@@ -18,14 +18,16 @@ pub(crate) struct Request {
     /// Lower-case names and values, in order.
     headers: Vec<(String, String)>,
     pub(super) location: Location,
+    /// Names and values of the token's claims, as far as they are given.
+    claims: Vec<(String, String)>,
 }
 
 /// What a request without a host is asked of.
 const SOME_HOST: &str = "localhost";
 
 impl Request {
-    /// Reads the three kinds of arguments; the error says what to write.
-    pub(crate) fn parse(request: &str, headers: &[String], cf: &[String]) -> Result<Self, String> {
+    /// Reads the four kinds of arguments; the error says what to write.
+    pub(crate) fn parse(request: &str, headers: &[String], cf: &[String], claims: &[String]) -> Result<Self, String> {
         let (method, target) = match request.trim().split_once(' ') {
             Some((method, target)) => (method.to_owned(), target.trim()),
             None => ("GET".to_owned(), request.trim()),
@@ -54,6 +56,7 @@ impl Request {
             query,
             headers,
             location: read_location(cf)?,
+            claims: claims.iter().map(|claim| read_claim(claim)).collect::<Result<_, _>>()?,
         })
     }
 
@@ -67,6 +70,11 @@ impl Request {
         let values: Vec<&str> =
             self.headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect();
         (!values.is_empty()).then(|| values.join(", "))
+    }
+
+    /// A claim of the token, if it is given.
+    pub(super) fn claim(&self, name: &str) -> Option<String> {
+        self.claims.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
     }
 
     /// Asks the gateway's matcher about this request.
@@ -84,6 +92,13 @@ fn read_header(text: &str) -> Result<(String, String), String> {
     match text.split_once(':') {
         Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_lowercase(), value.trim().to_owned())),
         _ => Err(format!("--header {text:?}: write a name and a value, as in \"host: api.example.com\"")),
+    }
+}
+
+fn read_claim(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.trim().to_owned())),
+        _ => Err(format!("--claim {text:?}: write a name and a value, as in \"plan=pro\"")),
     }
 }
 

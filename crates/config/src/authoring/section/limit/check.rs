@@ -3,7 +3,7 @@
 use tidegate_gateway::source::Source;
 
 use super::allowance::CONCURRENCY;
-use super::{Accuracy, Limit, overrides};
+use super::{Accuracy, Cost, Limit, overrides};
 use crate::authoring::problem::{Place, Problem};
 use crate::authoring::shape::Reading;
 use crate::compiled::{Mode, WhenUnreachable};
@@ -23,6 +23,7 @@ impl Limit {
         self.check_prefix(reading);
         self.check_cost(reading);
         self.check_reserve(reading);
+        self.check_accuracy(reading);
         self.check_local(place, reading);
     }
 
@@ -79,7 +80,7 @@ impl Limit {
         let place = &self.when_unreachable.place;
         match self.kinds().kind() {
             Some((kind @ ("window" | CONCURRENCY), of_kind)) => {
-                let message = format!("a `{kind}` cannot have a reserve");
+                let message = format!("a limit by `{kind}` cannot have a reserve");
                 let problem =
                     Problem::error(place, message, "choose `open` or `closed`, or write a `rate` or a `quota`");
                 reading.problems.push(problem.beside(of_kind, "the limit"));
@@ -88,12 +89,12 @@ impl Limit {
             Some(_) => {}
             None => return,
         }
-        let most = self.cost.get().and_then(|cost| cost.most(place)).map_or(1, |(most, _)| most);
+        let usual = self.cost.get().and_then(Cost::usual).unwrap_or(1);
         for (capacity, what, beside) in self.capacities() {
-            if capacity.checked_div(RESERVE).unwrap_or_default() < most {
+            if capacity.checked_div(RESERVE).unwrap_or_default() < usual {
                 let message = format!("5 % of {what} is less than one request: there is no reserve");
-                let least = most.saturating_mul(RESERVE);
-                let hint = format!("choose `open` or `closed`, or allow at least {least} at once");
+                let least = usual.saturating_mul(RESERVE);
+                let hint = format!("choose `open` or `closed`, or allow at least {least}");
                 let problem = Problem::error(place, message, hint);
                 reading.problems.push(match beside {
                     Some(beside) => problem.beside(beside, format!("{capacity} at most")),
@@ -101,6 +102,18 @@ impl Limit {
                 });
             }
         }
+    }
+
+    /// What one isolate can do for itself depends on the kind.
+    fn check_accuracy(&self, reading: &mut Reading<'_>) {
+        let Some((kind, of_kind)) = self.kinds().kind() else { return };
+        let (word, hint) = match self.accuracy.get() {
+            Some(Accuracy::Local) if kind != "rate" => ("local", "write a `rate`, or remove `accuracy`"),
+            Some(Accuracy::Bounded(_)) if kind == CONCURRENCY => ("bounded", "remove `accuracy`"),
+            Some(Accuracy::Exact | Accuracy::Local | Accuracy::Bounded(_)) | None => return,
+        };
+        let problem = Problem::error(&self.accuracy.place, format!("a limit by `{kind}` cannot be `{word}`"), hint);
+        reading.problems.push(problem.beside(of_kind, "the limit"));
     }
 
     /// What asks nobody cannot find anybody unreachable.

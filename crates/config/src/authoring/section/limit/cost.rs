@@ -88,6 +88,15 @@ impl Cost {
         }
     }
 
+    /// What is taken from most requests.
+    pub(super) fn usual(&self) -> Option<u64> {
+        match self {
+            Self::Fixed(number) => Some(number.0),
+            Self::Header(cost) => Some(cost.otherwise.get()?.0),
+            Self::Settled(cost) => Some(cost.reserve.get()?.0),
+        }
+    }
+
     pub(super) fn is_settled(&self) -> bool {
         matches!(self, Self::Settled(_))
     }

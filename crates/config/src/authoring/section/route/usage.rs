@@ -69,7 +69,7 @@ impl Route {
             let (other, other_place) = *first.get_or_insert((name, place));
             if !met.meet(name, other) {
                 let message =
-                    format!("`{other}` and `{name}` meet on no other route: asked together, they would have to");
+                    format!("`{other}` and `{name}` meet on no other route: this one would put them into one object");
                 let problem = Problem::error(place, message, "make a route of its own for each of the two");
                 reading.problems.push(problem.beside(other_place, "the other one"));
             }
