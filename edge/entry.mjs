@@ -34,18 +34,18 @@ export class Limiter extends DurableObject {
   }
 
   // Synchronous from the start of the event to its reply: nothing else can run in between.
-  spend(message) {
-    return this.ask((limiter) => limiter.spend(message));
+  ask(message) {
+    return this.using((limiter) => limiter.ask(message));
   }
 
   alarm() {
-    this.ask((limiter) => limiter.alarm());
+    this.using((limiter) => limiter.alarm());
   }
 
   // What fails starts over from the rows in the storage, which are never behind what was granted.
-  ask(question) {
+  using(work) {
     try {
-      return question(this.limiter);
+      return work(this.limiter);
     } catch (error) {
       this.limiter = new LimiterObject(this.ctx.storage);
       throw error;

@@ -125,14 +125,18 @@ export function discard(response) {
   response.body?.cancel().catch(() => {});
 }
 
-// Asks a Durable Object; rejects when it doesn't answer in time.
-export async function spend(namespace, object, message, timeoutMs) {
+// Asks a Durable Object; rejects when it doesn't answer in time. What the runtime says is worth a second attempt gets one:
+// the object answers a message once, however often it comes.
+export async function ask(namespace, object, message, timeoutMs) {
   let timer;
   const timeout = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new Error(`the limiter did not answer in ${timeoutMs} ms`)), timeoutMs);
   });
+  // A stub that failed is broken for good.
+  const attempt = () => namespace.get(namespace.idFromName(object)).ask(message);
+  const again = (error) => (error?.retryable && !error.overloaded ? attempt() : Promise.reject(error));
   try {
-    return await Promise.race([namespace.get(namespace.idFromName(object)).spend(message), timeout]);
+    return await Promise.race([attempt().catch(again), timeout]);
   } finally {
     clearTimeout(timer);
   }

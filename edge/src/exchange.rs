@@ -89,12 +89,14 @@ impl OriginExchange {
                 }
                 Ok(send(exchange, head, request, platform))
             }
-            Conclusion::Pass(record) => {
+            Conclusion::Pass { held, record } => {
                 state::finish(&record);
+                state::release(held);
                 Ok(response.map_or(JsValue::UNDEFINED, JsValue::from))
             }
-            Conclusion::Amend { removed, fields, after, record } => {
+            Conclusion::Amend { removed, fields, after, held, record } => {
                 state::finish(&record);
+                state::release(held);
                 let Some(response) = response else { return Ok(JsValue::UNDEFINED) };
                 for effect in &after {
                     platform.after(effect, response)?;

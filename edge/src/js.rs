@@ -26,7 +26,7 @@ extern "C" {
     pub(crate) fn amend(response: &Response, removed: &str, lines: &str) -> Result<Response, JsValue>;
 
     // An array of its own: a slice would be a view, and the call would send the whole memory behind it.
-    pub(crate) fn spend(namespace: &JsValue, object: &str, message: Uint8Array, timeout_ms: f64) -> Promise;
+    pub(crate) fn ask(namespace: &JsValue, object: &str, message: Uint8Array, timeout_ms: f64) -> Promise;
 
     #[wasm_bindgen(js_name = keySet)]
     pub(crate) fn key_set(url: &str, timeout_ms: f64, bytes_max: f64) -> Promise;
@@ -99,7 +99,13 @@ extern "C" {
     pub(crate) fn exec_with(this: &Sql, query: &str, first: &JsValue) -> Result<Cursor, JsValue>;
 
     #[wasm_bindgen(method, catch, js_name = exec)]
-    pub(crate) fn exec_with_two(this: &Sql, query: &str, first: &str, second: &JsValue) -> Result<Cursor, JsValue>;
+    pub(crate) fn exec_with_three(
+        this: &Sql,
+        query: &str,
+        first: &str,
+        second: &JsValue,
+        third: &JsValue,
+    ) -> Result<Cursor, JsValue>;
 
     /// The rows of one statement.
     pub(crate) type Cursor;

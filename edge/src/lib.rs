@@ -58,6 +58,9 @@ async fn serve(request: Request, env: Object, ctx: JsValue) -> Result<JsValue, J
     if let Some(issuer) = admitted.refresh {
         platform.refresh_keys(issuer);
     }
+    if let Some(renewal) = admitted.renewal {
+        platform.renew(renewal);
+    }
     match admitted.step {
         Step::Reply { reply, record } => {
             state::finish(&record);

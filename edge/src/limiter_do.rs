@@ -1,18 +1,19 @@
 //! The Durable Object `Limiter`.
 //!
 //! **Keyed by** the group of limits that some route decides together, and the values that all of them count by: see
-//! `RouteLimits` in `tidegate-gateway`. **Stores** one row a key whose bucket is not full: the key and its theoretical
-//! arrival time in milliseconds. **Asked** through the RPC method `spend(Uint8Array) -> Uint8Array`, an encoded
-//! `SpendRequest` for an encoded `SpendReply`.
+//! `RouteLimits` in `tidegate-gateway`. **Stores** one row a key of which something is used: what `tidegate-rate-limit`
+//! wants to outlive this instance. **Asked** through the RPC method `ask(Uint8Array) -> Uint8Array`, an encoded `Question`
+//! for an encoded `Answer`.
 //!
-//! It is atomic because it is synchronous: no event can run between the start of `spend` and its reply, and the output
-//! gate holds the reply until the rows are stored. An instance that was superseded can only spend what is already charged
-//! to a row, because a row is written ahead of what it covers.
+//! It is atomic because it is synchronous: no event can run between the start of `ask` and its reply, and the output gate
+//! holds the reply until the rows are stored. An instance that was superseded can only grant what is already charged to a
+//! row, because a row is written ahead of what it covers.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use tidegate_rate_limit::{Ledger, SpendRequest, SpendWrite, StoredTat};
+use js_sys::{Array, ArrayBuffer, Uint8Array};
+use tidegate_rate_limit::{Authority, Question, Write};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::{JsError, JsValue, wasm_bindgen};
 
@@ -24,7 +25,7 @@ use crate::state;
 pub struct LimiterObject {
     storage: Storage,
     sql: Sql,
-    ledger: RefCell<Ledger>,
+    authority: RefCell<Authority>,
     /// When the next alarm is due, in milliseconds since the Unix epoch.
     alarm_ms: Cell<Option<u64>>,
     /// Whether the table exists: not before the first question, and not after the storage was deleted.
@@ -33,47 +34,46 @@ pub struct LimiterObject {
 
 #[wasm_bindgen]
 impl LimiterObject {
-    /// Starts with an empty ledger, which reads a key's row when it is first asked for.
+    /// Starts with an authority that knows no key: it reads a key's row when it is first asked for.
     #[wasm_bindgen(constructor)]
     pub fn new(storage: Storage) -> LimiterObject {
         let sql = storage.sql();
-        Self { storage, sql, ledger: RefCell::default(), alarm_ms: Cell::default(), has_table: Cell::default() }
+        let authority = RefCell::new(Authority::new(state::random()));
+        Self { storage, sql, authority, alarm_ms: Cell::default(), has_table: Cell::default() }
     }
 
-    /// Decides one request and stores what must outlive this instance.
+    /// Decides one question and stores what must outlive this instance.
     ///
     /// # Errors
-    /// A message that cannot be read, or a storage that fails. Nothing is granted.
-    pub fn spend(&self, message: &[u8]) -> Result<Vec<u8>, JsError> {
-        let request = SpendRequest::decode(message)?;
-        let mut ledger = self.ledger.try_borrow_mut()?;
-        for key in ledger.unknown(&request) {
+    /// A message that cannot be read, or a storage that fails. Nothing is granted; the instance is not asked again, because
+    /// its memory may believe in a row that is not there.
+    pub fn ask(&self, message: &[u8]) -> Result<Vec<u8>, JsError> {
+        let question = Question::decode(message)?;
+        let now = state::now();
+        let mut authority = self.authority.try_borrow_mut()?;
+        for key in authority.unknown(&question) {
             let row = self.row(key)?;
-            ledger.load(key, row);
+            authority.load(key, row.as_deref(), now);
         }
-        let (reply, writes) = ledger.spend(&request, state::now())?;
-        for write in &writes {
-            self.write(write).inspect_err(|_| {
-                // The memory believes in a row that is not there: start over from the rows that are.
-                *ledger = Ledger::new();
-            })?;
-        }
-        Ok(reply.encode())
+        let (answer, writes) = authority.answer(&question, now)?;
+        writes.iter().try_for_each(|write| self.write(write))?;
+        Ok(answer.encode())
     }
 
-    /// Deletes the rows of buckets that are full again, and the object's whole storage with the last of them.
+    /// Deletes the rows that say no more than missing ones, and the object's whole storage with the last of them.
     ///
     /// # Errors
     /// The storage fails; the runtime tries again.
     pub fn alarm(&self) -> Result<(), JsError> {
         let now = state::now();
-        self.ledger.try_borrow_mut()?.prune(now);
+        self.authority.try_borrow_mut()?.prune(now);
         self.alarm_ms.set(None);
-        let forgettable = StoredTat::forgettable(now).as_millis();
-        self.run("DELETE FROM buckets WHERE tat_ms <= ?", number(forgettable))?;
-        let rows = self.run("SELECT max(tat_ms) FROM buckets", JsValue::UNDEFINED)?;
-        match first_number(&rows) {
-            Some(last) => self.wake_at(last),
+        let forgettable = milliseconds(now).saturating_sub(SLACK_MS);
+        self.run("DELETE FROM accounts WHERE forget_after_ms <= ?", number(forgettable))?;
+        let rows = self.run("SELECT max(forget_after_ms) FROM accounts", JsValue::UNDEFINED)?;
+        match first(&rows).and_then(|value| value.as_f64()) {
+            // Milliseconds since the epoch: positive, whole and far below 2^53.
+            Some(last) => self.wake_at(last as u64),
             None => {
                 // An object without storage ceases to exist, and costs nothing.
                 let _deleted_behind_the_output_gate = self.storage.delete_all();
@@ -83,26 +83,32 @@ impl LimiterObject {
         Ok(())
     }
 
-    fn row(&self, key: &str) -> Result<Option<StoredTat>, JsError> {
-        let rows = self.run("SELECT tat_ms FROM buckets WHERE key = ?", key.into())?;
-        Ok(first_number(&rows).map(StoredTat::from_millis))
+    fn row(&self, key: &str) -> Result<Option<Vec<u8>>, JsError> {
+        let rows = self.run("SELECT row FROM accounts WHERE key = ?", key.into())?;
+        let Some(row) = first(&rows) else { return Ok(None) };
+        let row = row.dyn_into::<ArrayBuffer>().map_err(|_| JsError::new("a row of the limiter's is no blob"))?;
+        Ok(Some(Uint8Array::new(&row).to_vec()))
     }
 
-    fn write(&self, write: &SpendWrite) -> Result<(), JsError> {
-        let tat_ms = write.tat.as_millis();
+    fn write(&self, write: &Write) -> Result<(), JsError> {
         self.make_table()?;
+        let row = Uint8Array::from(write.row.as_slice()).buffer();
         self.sql
-            .exec_with_two("INSERT OR REPLACE INTO buckets (key, tat_ms) VALUES (?, ?)", &write.key, &number(tat_ms))
+            .exec_with_three(
+                "INSERT OR REPLACE INTO accounts (key, row, forget_after_ms) VALUES (?, ?, ?)",
+                &write.key,
+                &row,
+                &number(write.forget_after_ms),
+            )
             .map_err(|_| JsError::new("the limiter's storage cannot be written"))?;
-        self.wake_at(tat_ms);
+        self.wake_at(write.forget_after_ms);
         Ok(())
     }
 
     /// Sets the alarm unless one is already due: it cleans up, so it may come late but not never.
     fn wake_at(&self, time_ms: u64) {
         if self.alarm_ms.get().is_none() {
-            // Rows are kept a minute longer than they matter; and an alarm, itself a row written, costs more than they do.
-            let due = time_ms.max(milliseconds(state::now())).saturating_add(61_000);
+            let due = time_ms.max(milliseconds(state::now())).saturating_add(SLACK_MS).saturating_add(1_000);
             let _set_behind_the_output_gate = self.storage.set_alarm(js::float(due));
             self.alarm_ms.set(Some(due));
         }
@@ -112,7 +118,8 @@ impl LimiterObject {
         if !self.has_table.get() {
             self.sql
                 .exec(
-                    "CREATE TABLE IF NOT EXISTS buckets (key TEXT PRIMARY KEY, tat_ms INTEGER NOT NULL) WITHOUT ROWID",
+                    "CREATE TABLE IF NOT EXISTS accounts \
+                     (key TEXT PRIMARY KEY, row BLOB NOT NULL, forget_after_ms INTEGER NOT NULL) WITHOUT ROWID",
                 )
                 .map_err(|_| JsError::new("the limiter's storage cannot be opened"))?;
             self.has_table.set(true);
@@ -127,13 +134,17 @@ impl LimiterObject {
     }
 }
 
-fn first_number(cursor: &js::Cursor) -> Option<u64> {
+/// How much longer rows are kept than they matter: clocks differ, and an alarm, itself a row written, costs more than they
+/// do.
+const SLACK_MS: u64 = 60_000;
+
+/// The first column of the first row.
+fn first(cursor: &js::Cursor) -> Option<JsValue> {
     let row = cursor.raw().next().ok()?.value();
-    let number = row.dyn_into::<js_sys::Array>().ok()?.get(0).as_f64()?;
-    // Milliseconds since the epoch: positive, whole and far below 2^53.
-    (number.is_finite() && number >= 0.0).then_some(number as u64)
+    Some(row.dyn_into::<Array>().ok()?.get(0)).filter(|value| !value.is_null())
 }
 
+/// Milliseconds since the epoch are far below 2^53.
 fn number(value: u64) -> JsValue {
     js::float(value).into()
 }

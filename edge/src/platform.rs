@@ -4,12 +4,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use js_sys::{Object, Promise, Reflect, Uint8Array};
-use tidegate_gateway::limiting::LIMITER_TIMEOUT;
+use tidegate_gateway::limiting::{LIMITER_TIMEOUT, Renewal};
 use tidegate_gateway::platform::SignatureCheck;
 use tidegate_gateway::route::Issuer;
-use tidegate_gateway::{After, Platform, Unreachable, refresh_keys};
-use tidegate_rate_limit::{SpendReply, SpendRequest};
-use wasm_bindgen::JsValue;
+use tidegate_gateway::{After, AskFailure, Platform, Unreachable, refresh_keys, renew};
+use wasm_bindgen::{JsError, JsValue};
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use web_sys::Response;
 
@@ -49,6 +48,16 @@ impl Workers {
             refreshed.map(|()| JsValue::UNDEFINED).map_err(JsValue::from)
         });
         js::after(&self.ctx, &work, "refresh of a key set");
+    }
+
+    /// Renews what this isolate was lent once the reply is on its way.
+    pub(crate) fn renew(&self, renewal: Renewal) {
+        let platform = self.clone();
+        let work = future_to_promise(async move {
+            let renewed = renew(renewal, state::memory(), &platform).await;
+            renewed.map(|()| JsValue::UNDEFINED).map_err(|failure| JsError::new(&failure.reason()).into())
+        });
+        js::after(&self.ctx, &work, "renewal of a limit's lease");
     }
 
     /// Does what a reply leaves behind; `response` is copied before its body goes to the client.
@@ -98,13 +107,16 @@ impl Platform for Workers {
         Ok(settled(promise).await?.is_truthy())
     }
 
-    async fn spend(&self, object: &str, request: &SpendRequest) -> Result<SpendReply, Unreachable> {
-        let namespace = self.binding("LIMITER").ok_or_else(|| Unreachable::new("there is no binding LIMITER"))?;
-        let message = Uint8Array::from(request.encode().as_slice());
+    async fn ask(&self, object: &str, message: Vec<u8>) -> Result<Vec<u8>, AskFailure> {
+        let namespace = self.binding("LIMITER").ok_or_else(|| Unreachable::new("there is no binding LIMITER"));
+        let message = Uint8Array::from(message.as_slice());
         let timeout_ms = LIMITER_TIMEOUT.as_secs_f64() * 1_000.0;
-        let reply = settled(js::spend(&namespace, object, message, timeout_ms)).await?;
-        let bytes = Uint8Array::new(&reply).to_vec();
-        SpendReply::decode(&bytes, request).map_err(|error| Unreachable::new(error.to_string()))
+        let promise = js::ask(&namespace.map_err(AskFailure::Unreachable)?, object, message, timeout_ms);
+        match JsFuture::from(promise).await {
+            Ok(answer) => Ok(Uint8Array::new(&answer).to_vec()),
+            Err(error) if is_overload(&error) => Err(AskFailure::Overloaded),
+            Err(error) => Err(AskFailure::Unreachable(reason(&error))),
+        }
     }
 
     async fn stored(&self, key: &str) -> Option<(String, Self::Body)> {
@@ -114,8 +126,15 @@ impl Platform for Workers {
 
 /// Waits for a promise; what it rejects with becomes the reason.
 async fn settled(promise: Promise) -> Result<JsValue, Unreachable> {
-    JsFuture::from(promise).await.map_err(|error| {
-        let message = Reflect::get(&error, &"message".into()).ok().and_then(|message| message.as_string());
-        Unreachable::new(message.unwrap_or_else(|| "the call failed".to_owned()))
-    })
+    JsFuture::from(promise).await.map_err(|error| reason(&error))
+}
+
+fn reason(error: &JsValue) -> Unreachable {
+    let message = Reflect::get(error, &"message".into()).ok().and_then(|message| message.as_string());
+    Unreachable::new(message.unwrap_or_else(|| "the call failed".to_owned()))
+}
+
+/// The runtime's word for an object with too much to do.
+fn is_overload(error: &JsValue) -> bool {
+    Reflect::get(error, &"overloaded".into()).is_ok_and(|overloaded| overloaded.is_truthy())
 }

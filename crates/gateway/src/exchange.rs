@@ -14,6 +14,7 @@ use crate::authenticate::Identity;
 use crate::caching::{Fill, stale_keys};
 use crate::facts::Facts;
 use crate::forward::{self, Told, milliseconds, rejoin_cookies};
+use crate::limiting::Held;
 use crate::memory::Memory;
 use crate::path::NormalPath;
 use crate::platform::{Head, Platform};
@@ -80,7 +81,12 @@ pub enum Conclusion<B> {
     /// Send the next [`Attempt`]; a response that is there is not wanted.
     Retry(Box<Exchange>),
     /// Pass the origin's response on untouched.
-    Pass(Box<Record>),
+    Pass {
+        /// What the request holds of its limits until the client has the whole response.
+        held: Option<Held>,
+        /// Why.
+        record: Box<Record>,
+    },
     /// Remove and set fields of the origin's response, and leave work behind.
     Amend {
         /// The names of the fields to remove first.
@@ -89,6 +95,8 @@ pub enum Conclusion<B> {
         fields: Fields,
         /// What is done after the reply.
         after: Vec<After>,
+        /// What the request holds of its limits until the client has the whole response.
+        held: Option<Held>,
         /// Why.
         record: Box<Record>,
     },
@@ -183,7 +191,7 @@ impl Exchange {
                 Conclusion::Retry(self)
             }
             (Next::Done, Answered::Response { status, fields }) => self.conclude(request, status, fields, now),
-            (Next::Done, Answered::TimedOut | Answered::Failed { .. }) => self.refuse(outcome, now),
+            (Next::Done, Answered::TimedOut | Answered::Failed { .. }) => self.refuse(outcome, memory, now),
         }
     }
 
@@ -205,12 +213,13 @@ impl Exchange {
         now: Duration,
     ) -> Conclusion<B> {
         let Self { gateway, draft, fill, sent, method, stale_keys, .. } = *self;
-        let Draft { started, mut record, mut fields } = draft;
+        let Draft { started, mut record, mut fields, held } = draft;
         record.status = status;
         record.duration_ms = milliseconds(now.saturating_sub(started));
         if status == 101 {
-            // The connection is no longer HTTP: nothing can be set on it.
-            return Conclusion::Pass(Box::new(record));
+            // The connection is no longer HTTP: nothing can be set on it, and nobody sees its end. What it holds comes back
+            // when its time is up.
+            return Conclusion::Pass { held: None, record: Box::new(record) };
         }
         let mut after = Vec::new();
         if let Some(fill) = fill {
@@ -228,14 +237,17 @@ impl Exchange {
         let record = Box::new(record);
         let removed = forward::response_removed(response);
         if removed.is_empty() && fields.is_empty() && after.is_empty() {
-            return Conclusion::Pass(record);
+            return Conclusion::Pass { held, record };
         }
-        Conclusion::Amend { removed, fields, after, record }
+        Conclusion::Amend { removed, fields, after, held, record }
     }
 
     /// Step "reply" when no origin answered: 504 when time was up, else 502.
-    fn refuse<B>(self: Box<Self>, outcome: Outcome, now: Duration) -> Conclusion<B> {
-        let Self { gateway, draft, method, .. } = *self;
+    fn refuse<B>(self: Box<Self>, outcome: Outcome, memory: &RefCell<Memory>, now: Duration) -> Conclusion<B> {
+        let Self { gateway, mut draft, method, .. } = *self;
+        if let Some(held) = draft.held.take() {
+            memory.borrow_mut().release(held, now);
+        }
         let (reply, record) = draft.reject(&gateway, &Rejection::Origin(outcome), &method, now);
         Conclusion::Reply { reply, record }
     }

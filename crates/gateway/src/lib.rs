@@ -23,6 +23,7 @@ mod facts;
 pub mod forward;
 pub mod limiting;
 pub mod memory;
+mod recent;
 pub mod record;
 pub mod rejection;
 pub mod reply;
@@ -31,8 +32,9 @@ mod url;
 
 pub use authenticate::refresh_keys;
 pub use exchange::{Answered, Attempt, Conclusion, Exchange};
+pub use limiting::renew;
 pub use memory::Memory;
-pub use platform::{Head, Platform, Unreachable};
+pub use platform::{AskFailure, Head, Platform, Unreachable};
 pub use reply::{After, Reply, ReplyBody};
 pub use route::Gateway;
 pub use serve::{Step, admit};

@@ -1,12 +1,15 @@
 //! What one isolate remembers between requests. All of it can be lost at any moment and is bounded.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use tidegate_jwt::{Claims, KeyRing, KeySet};
+use tidegate_rate_limit::Holder;
 use tidegate_steering::{Fleet, Pool, Rotations};
 
+use crate::limiting::{Keys, Renewal};
+use crate::recent::Recent;
 use crate::record::Record;
 
 /// The memory of one isolate. Borrow it for one synchronous step, never across an await: a cancelled request would keep
@@ -18,6 +21,10 @@ pub struct Memory {
     pub(crate) rings: BTreeMap<String, KeyRing>,
     /// Key sets made from Worker secrets, by the secret's name.
     pub(crate) secrets: BTreeMap<String, Rc<KeySet>>,
+    /// The keys of limits, as their objects know them.
+    pub(crate) keys: Keys,
+    holder: Option<Holder>,
+    renewals: Vec<Renewal>,
     rotations: Option<Rotations>,
     counters: Counters,
 }
@@ -27,6 +34,25 @@ impl Memory {
     pub(crate) fn with_fleet<T>(&mut self, pools: &[Pool], random: u64, ask: impl FnOnce(&mut Fleet<'_>) -> T) -> T {
         let rotations = self.rotations.get_or_insert_with(|| Rotations::new(pools, random));
         ask(&mut Fleet { pools, rotations })
+    }
+
+    /// What this isolate was lent of its limits; the first use gives it its name, which `id` draws.
+    pub(crate) fn holder(&mut self, id: impl FnOnce() -> u64) -> &mut Holder {
+        self.holder.get_or_insert_with(|| Holder::new(id()))
+    }
+
+    /// What this isolate was lent, if any request had limits.
+    pub(crate) fn known_holder(&mut self) -> Option<&mut Holder> {
+        self.holder.as_mut()
+    }
+
+    pub(crate) fn renew_later(&mut self, renewal: Renewal) {
+        self.renewals.push(renewal);
+    }
+
+    /// What should be asked after the reply, with [`renew`](crate::renew), by whichever request comes to it first.
+    pub fn take_renewals(&mut self) -> Vec<Renewal> {
+        std::mem::take(&mut self.renewals)
     }
 
     /// Counts a finished request.
@@ -91,15 +117,10 @@ fn bump(count: &mut u64) {
     *count = count.saturating_add(1);
 }
 
-/// Tokens that were verified here, so that the next request with one of them needs no cryptography.
-///
-/// Two generations: a full young one becomes the old one, and the old one is dropped whole. A token that is used is in
-/// one of them or comes back with one verification; no list has to be kept in order on the hot path.
+/// Tokens that were verified here, so that the next request with one of them needs no cryptography. Longer ones are
+/// verified each time; the two generations together stay under 9 MiB.
 #[derive(Default)]
-pub(crate) struct Tokens {
-    young: HashMap<Box<str>, Verified>,
-    old: HashMap<Box<str>, Verified>,
-}
+pub(crate) struct Tokens(Recent<Verified, 2048, 2048>);
 
 /// What a verified token said.
 #[derive(Clone)]
@@ -111,37 +132,14 @@ pub(crate) struct Verified {
 }
 
 impl Tokens {
-    /// Tokens of one generation. Two of them at the longest remembered length stay under 9 MiB.
-    const GENERATION: usize = 2048;
-
-    /// Longer tokens are verified each time.
-    const LONGEST: usize = 2048;
-
     /// A key that its issuer withdrew opens nothing after this, plus the time the key set stays fresh.
     pub(crate) const TRUST: Duration = Duration::from_secs(300);
 
     pub(crate) fn get(&mut self, token: &str, now: Duration) -> Option<Verified> {
-        let verified = match self.young.get(token) {
-            Some(verified) => verified.clone(),
-            None => {
-                let (token, verified) = self.old.remove_entry(token)?;
-                self.insert(token, verified.clone());
-                verified
-            }
-        };
-        (now < verified.until).then_some(verified)
+        self.0.get(token).filter(|verified| now < verified.until)
     }
 
     pub(crate) fn remember(&mut self, token: &str, verified: Verified) {
-        if token.len() <= Self::LONGEST {
-            self.insert(token.into(), verified);
-        }
-    }
-
-    fn insert(&mut self, token: Box<str>, verified: Verified) {
-        if self.young.len() >= Self::GENERATION {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.young.insert(token, verified);
+        self.0.remember(token, verified);
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use tidegate_jwt::{Algorithm, Key};
-use tidegate_rate_limit::{SpendReply, SpendRequest};
+use tidegate_rate_limit::Failure;
 use tidegate_steering::Location;
 
 /// The head of a client's request. The body never comes here.
@@ -47,8 +47,9 @@ pub trait Platform {
     /// Checks one signature with one key.
     async fn verify(&self, check: SignatureCheck<'_>) -> Result<bool, Unreachable>;
 
-    /// Asks one Durable Object to take from all limits or from none.
-    async fn spend(&self, object: &str, request: &SpendRequest) -> Result<SpendReply, Unreachable>;
+    /// Asks the Durable Object of some limits, and waits for at most
+    /// [`LIMITER_TIMEOUT`](crate::limiting::LIMITER_TIMEOUT). The message and the answer are `tidegate-rate-limit`'s.
+    async fn ask(&self, object: &str, message: Vec<u8>) -> Result<Vec<u8>, AskFailure>;
 
     /// Reads a stored reply: its metadata and its body. A tier that fails is a miss.
     async fn stored(&self, key: &str) -> Option<(String, Self::Body)>;
@@ -62,6 +63,33 @@ pub struct SignatureCheck<'a> {
     pub key: &'a Key,
     pub signing_input: &'a str,
     pub signature: &'a [u8],
+}
+
+/// Why a Durable Object gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AskFailure {
+    /// It has more to do than it can: to ask again would make it worse.
+    Overloaded,
+    /// It did not answer in time, or its answer was an error.
+    Unreachable(Unreachable),
+}
+
+impl AskFailure {
+    /// For the log.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Overloaded => "the limiter is overloaded".to_owned(),
+            Self::Unreachable(Unreachable { reason }) => reason.clone(),
+        }
+    }
+
+    pub(crate) fn failure(&self) -> Failure {
+        match self {
+            Self::Overloaded => Failure::Overloaded,
+            Self::Unreachable(_) => Failure::Unreachable,
+        }
+    }
 }
 
 /// A part of the world that did not answer, or not with an answer that counts.

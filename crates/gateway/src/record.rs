@@ -28,6 +28,10 @@ pub struct Record {
     /// Each limit's verdict.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<LimitRecord>,
+    /// Who decided about them: `lease` (this isolate, from what it was lent), `authority` (the Durable Object), or
+    /// `unreachable` (the written direction of each).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limited_by: Option<&'static str>,
     /// What the cache did, in the words of `Cache-Status`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<CacheRecord>,

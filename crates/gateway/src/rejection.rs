@@ -43,7 +43,10 @@ pub enum Rejection {
         retry_after_seconds: u64,
     },
     /// The limiter does not answer, and the limit is closed in that case.
-    LimiterUnavailable,
+    LimiterUnavailable {
+        /// In whole seconds, at least one.
+        retry_after_seconds: u64,
+    },
     /// The client wants a stored reply only, and there is none (RFC 9111, section 5.2.1.7).
     NotStored,
     /// No pool of the route has an origin.
@@ -71,7 +74,7 @@ impl Rejection {
             Self::Limited { .. } => 429,
             Self::Origin(Outcome::TimedOut) | Self::NotStored => 504,
             Self::Origin(_) => 502,
-            Self::KeysUnavailable { .. } | Self::LimiterUnavailable | Self::NoOrigin => 503,
+            Self::KeysUnavailable { .. } | Self::LimiterUnavailable { .. } | Self::NoOrigin => 503,
             Self::Loop => 508,
         }
     }
@@ -88,7 +91,7 @@ impl Rejection {
             Self::Token { rejection, .. } => rejection.code(),
             Self::KeysUnavailable { .. } => "keys_unavailable",
             Self::Limited { .. } => "quota_exceeded",
-            Self::LimiterUnavailable => "limiter_unavailable",
+            Self::LimiterUnavailable { .. } => "limiter_unavailable",
             Self::NotStored => "not_stored",
             Self::NoOrigin => "no_origin",
             Self::Origin(Outcome::TimedOut) => "origin_timeout",
@@ -107,7 +110,7 @@ impl Rejection {
             Self::Token { rejection, .. } => rejection.description(),
             Self::KeysUnavailable { .. } => "The token cannot be checked at the moment.",
             Self::Limited { .. } => "A limit on these requests is used up.",
-            Self::LimiterUnavailable => "The limits on these requests cannot be checked at the moment.",
+            Self::LimiterUnavailable { .. } => "The limits on these requests cannot be checked at the moment.",
             Self::NotStored => "No stored response satisfies this request.",
             Self::NoOrigin => "No origin is configured for this request.",
             Self::Origin(Outcome::TimedOut) => "The origin did not answer in time.",
@@ -133,8 +136,9 @@ impl Rejection {
             Self::KeysUnavailable { retry_after } => {
                 fields.push("Retry-After", retry_after.as_secs().max(1).to_string());
             }
-            Self::Limited { retry_after_seconds, .. } => fields.push("Retry-After", retry_after_seconds.to_string()),
-            Self::LimiterUnavailable => fields.push("Retry-After", "1"),
+            Self::Limited { retry_after_seconds, .. } | Self::LimiterUnavailable { retry_after_seconds } => {
+                fields.push("Retry-After", retry_after_seconds.to_string());
+            }
             _ => {}
         }
         let body = serde_json::to_string(&self.problem(status, request_id)).unwrap_or_default();

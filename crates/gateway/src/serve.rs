@@ -13,7 +13,7 @@ use crate::caching::{self, Lookup};
 use crate::exchange::{self, Exchange, Opening};
 use crate::facts::Facts;
 use crate::forward::{loops, milliseconds};
-use crate::limiting::{Limited, limit};
+use crate::limiting::{Held, Limited, Renewal, limit};
 use crate::matching::Found;
 use crate::memory::Memory;
 use crate::path::normalise;
@@ -32,6 +32,8 @@ pub struct Admitted<B> {
     /// An issuer whose keys should be fetched anew after the reply, with
     /// [`refresh_keys`](crate::refresh_keys).
     pub refresh: Option<Rc<Issuer>>,
+    /// What was lent of some limits and should be renewed after the reply, with [`renew`](crate::renew).
+    pub renewal: Option<Renewal>,
 }
 
 /// The end of the first half of a request's life.
@@ -53,6 +55,15 @@ pub(crate) struct Draft {
     pub(crate) record: Record,
     /// Fields that every reply of this request carries.
     pub(crate) fields: Fields,
+    /// What the request holds of its limits until it has ended.
+    pub(crate) held: Option<Held>,
+}
+
+/// What a request leaves behind whichever way it ends.
+#[derive(Default)]
+struct Notes {
+    refresh: Option<Rc<Issuer>>,
+    renewal: Option<Renewal>,
 }
 
 /// Takes a request through the steps that come before its origin.
@@ -63,13 +74,20 @@ pub async fn admit<P: Platform>(
     platform: &P,
 ) -> Admitted<P::Body> {
     let mut draft = Draft::new(gateway, head, platform);
-    let mut refresh = None;
-    let (reply, record) = match steps(gateway, memory, head, platform, &mut draft, &mut refresh).await {
-        Ok(Passed::Forward(exchange)) => return Admitted { step: Step::Forward(exchange), refresh },
-        Ok(Passed::Reply(reply)) => draft.reply(gateway, reply, head.method(), platform.now()),
-        Err(rejection) => draft.reject(gateway, &rejection, head.method(), platform.now()),
+    let mut notes = Notes::default();
+    let passed = steps(gateway, memory, head, platform, &mut draft, &mut notes).await;
+    let Notes { refresh, renewal } = notes;
+    let now = platform.now();
+    if let Some(held) = draft.held.take() {
+        // The reply is made here: the request has ended.
+        memory.borrow_mut().release(held, now);
+    }
+    let (reply, record) = match passed {
+        Ok(Passed::Forward(exchange)) => return Admitted { step: Step::Forward(exchange), refresh, renewal },
+        Ok(Passed::Reply(reply)) => draft.reply(gateway, reply, head.method(), now),
+        Err(rejection) => draft.reject(gateway, &rejection, head.method(), now),
     };
-    Admitted { step: Step::Reply { reply, record }, refresh }
+    Admitted { step: Step::Reply { reply, record }, refresh, renewal }
 }
 
 /// A request that no step refused.
@@ -84,7 +102,7 @@ async fn steps<P: Platform>(
     head: &impl Head,
     platform: &P,
     draft: &mut Draft,
-    refresh: &mut Option<Rc<Issuer>>,
+    left: &mut Notes,
 ) -> Result<Passed<P::Body>, Rejection> {
     let now = draft.started;
     let url = Url::cut(head.url()).ok_or(Rejection::Url)?;
@@ -113,7 +131,7 @@ async fn steps<P: Platform>(
         Auth::Anyone => None,
         Auth::Token(auth) => {
             let Authenticated { identity, notes } = authenticate(auth, memory, head, platform, now).await;
-            *refresh = notes.refresh;
+            left.refresh = notes.refresh;
             draft.record.error = notes.error;
             Some(identity.inspect_err(|rejection| draft.record.auth = Some(rejection.code()))?)
         }
@@ -131,7 +149,8 @@ async fn steps<P: Platform>(
 
     // limit
     if let Some(limits) = limits {
-        draft.limited(limit(limits, &facts, platform).await)?;
+        let limited = limit(limits, &facts, memory, platform).await;
+        draft.limited(limited, left)?;
     }
 
     // cache
@@ -176,7 +195,7 @@ impl Draft {
             config: gateway.version.clone(),
             ..Record::default()
         };
-        Self { started, record, fields }
+        Self { started, record, fields, held: None }
     }
 
     /// Moves what is known into the exchange.
@@ -185,6 +204,7 @@ impl Draft {
             started: self.started,
             record: std::mem::take(&mut self.record),
             fields: std::mem::take(&mut self.fields),
+            held: self.held.take(),
         }
     }
 
@@ -197,11 +217,15 @@ impl Draft {
         self.record.issuer = identity.map(|identity| identity.issuer.to_string());
     }
 
-    fn limited(&mut self, limited: Limited) -> Result<(), Rejection> {
-        self.fields.extend(limited.fields);
-        self.record.limits = limited.records;
-        self.record.error = limited.error.or(self.record.error.take());
-        limited.refused.map_or(Ok(()), Err)
+    fn limited(&mut self, limited: Limited, notes: &mut Notes) -> Result<(), Rejection> {
+        let Limited { fields, records, by, error, refused, held, renewal } = limited;
+        self.fields.extend(fields);
+        self.record.limits = records;
+        self.record.limited_by = Some(by);
+        self.record.error = error.or(self.record.error.take());
+        self.held = held;
+        notes.renewal = renewal;
+        refused.map_or(Ok(()), Err)
     }
 
     /// Step "reply", for a refusal.
@@ -227,7 +251,7 @@ impl Draft {
         method: &str,
         now: Duration,
     ) -> (Reply<B>, Box<Record>) {
-        let Self { started, mut record, fields } = self;
+        let Self { started, mut record, fields, held: _ } = self;
         record.status = reply.status;
         record.duration_ms = milliseconds(now.saturating_sub(started));
         reply.fields.extend(fields);

@@ -8,15 +8,14 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tidegate_gateway::limiting::LIMITER_TIMEOUT;
+use tidegate_gateway::limiting::{Held, LIMITER_TIMEOUT};
 use tidegate_gateway::platform::SignatureCheck;
 use tidegate_gateway::record::Record;
 use tidegate_gateway::{
-    After, Answered, Conclusion, Exchange, Gateway, Memory, Platform, Reply, ReplyBody, Step, Unreachable, admit,
-    refresh_keys,
+    After, Answered, AskFailure, Conclusion, Exchange, Gateway, Memory, Platform, Reply, ReplyBody, Step, Unreachable,
+    admit, refresh_keys, renew,
 };
 use tidegate_http_cache::ENVELOPE_FIELD;
-use tidegate_rate_limit::{SpendReply, SpendRequest};
 
 use super::file::Call;
 use super::message::{Headers, Request, Response};
@@ -89,10 +88,10 @@ impl Platform for Scripted<'_> {
         Ok(verify(algorithm, key.material(), signing_input.as_bytes(), signature))
     }
 
-    async fn spend(&self, object: &str, request: &SpendRequest) -> Result<SpendReply, Unreachable> {
+    async fn ask(&self, object: &str, message: Vec<u8>) -> Result<Vec<u8>, AskFailure> {
         self.promise().await;
-        let reply = self.world.spend(object, request);
-        reply.ok_or_else(|| Unreachable::new(format!("no answer in {LIMITER_TIMEOUT:?}")))
+        let reply = self.world.ask(object, &message);
+        reply.ok_or_else(|| AskFailure::Unreachable(Unreachable::new(format!("no answer in {LIMITER_TIMEOUT:?}"))))
     }
 
     async fn stored(&self, key: &str) -> Option<(String, Self::Body)> {
@@ -115,6 +114,10 @@ impl Edge {
         if let Some(issuer) = admitted.refresh {
             // The edge logs why they could not be had.
             let (_fetched, _) = finish(refresh_keys(&issuer, &self.memory, &platform));
+        }
+        if let Some(renewal) = admitted.renewal {
+            // The edge logs why it could not be had.
+            let (_renewed, _) = finish(renew(renewal, &self.memory, &platform));
         }
         let (response, record) = match admitted.step {
             Step::Reply { reply, record } => (reply_response(reply), record),
@@ -144,16 +147,27 @@ impl Edge {
             match (conclusion, outcome) {
                 (Conclusion::Retry(next), _) => exchange = next,
                 (Conclusion::Reply { reply, record }, _) => return (reply_response(reply), record),
-                (Conclusion::Pass(record), Outcome::Answered(response)) => return (response, record),
-                (Conclusion::Amend { removed, fields, after, record }, Outcome::Answered(response)) => {
+                (Conclusion::Pass { held, record }, Outcome::Answered(response)) => {
+                    self.release(held, world);
+                    return (response, record);
+                }
+                (Conclusion::Amend { removed, fields, after, held, record }, Outcome::Answered(response)) => {
+                    self.release(held, world);
                     after.iter().for_each(|effect| self.after(effect, &response));
                     let mut response = response;
                     removed.iter().for_each(|name| response.headers.remove(name));
                     fields.iter().for_each(|(name, value)| response.headers.set(name, value));
                     return (response, record);
                 }
-                (Conclusion::Pass(_) | Conclusion::Amend { .. }, _) => panic!("there is no response to pass on"),
+                (Conclusion::Pass { .. } | Conclusion::Amend { .. }, _) => panic!("there is no response to pass on"),
             }
+        }
+    }
+
+    /// The client has the whole response at once.
+    fn release(&self, held: Option<Held>, world: &World) {
+        if let Some(held) = held {
+            self.memory.borrow_mut().release(held, world.now.get());
         }
     }
 

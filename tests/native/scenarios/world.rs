@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tidegate_rate_limit::{Ledger, SpendReply, SpendRequest};
+use tidegate_rate_limit::{Authority, Question};
 
 use super::file::{Call, Limiter, Reply, Scenario, Secret};
 use super::message::{Headers, Response};
@@ -34,6 +34,26 @@ pub(super) enum Outcome {
     Failed,
 }
 
+/// A Durable Object: what it remembers, and what it has stored.
+#[derive(Default)]
+struct Object {
+    authority: Option<Authority>,
+    rows: BTreeMap<String, Vec<u8>>,
+}
+
+impl Object {
+    /// `ask` in `edge/src/limiter_do.rs`.
+    fn ask(&mut self, question: &Question, now: Duration, random: u64) -> Vec<u8> {
+        let authority = self.authority.get_or_insert_with(|| Authority::new(random));
+        for key in authority.unknown(question) {
+            authority.load(key, self.rows.get(key).map(Vec::as_slice), now);
+        }
+        let (answer, writes) = authority.answer(question, now).unwrap();
+        self.rows.extend(writes.into_iter().map(|write| (write.key, write.row)));
+        answer.encode()
+    }
+}
+
 /// Everything outside of the edges.
 pub(super) struct World {
     pub(super) now: Cell<Duration>,
@@ -45,7 +65,7 @@ pub(super) struct World {
     /// How often each list of replies was asked, by server and path.
     turns: RefCell<BTreeMap<(String, Option<String>), usize>>,
     received: RefCell<Vec<Received>>,
-    objects: RefCell<BTreeMap<String, Ledger>>,
+    objects: RefCell<BTreeMap<String, Object>>,
     calls: RefCell<BTreeMap<Call, usize>>,
 }
 
@@ -96,20 +116,15 @@ impl World {
         mixed ^ (mixed >> 31)
     }
 
-    /// Asks a Durable Object, through the messages that the edge sends. `None` when it doesn't answer with one.
-    pub(super) fn spend(&self, object: &str, request: &SpendRequest) -> Option<SpendReply> {
+    /// Asks a Durable Object. `None` when it doesn't answer.
+    pub(super) fn ask(&self, object: &str, message: &[u8]) -> Option<Vec<u8>> {
         self.count(Call::Limiter);
         if self.limiter.get() != Limiter::Up {
             return None;
         }
-        let message = SpendRequest::decode(&request.encode()).unwrap();
+        let question = Question::decode(message).unwrap();
         let mut objects = self.objects.borrow_mut();
-        let ledger = objects.entry(object.to_owned()).or_default();
-        for key in ledger.unknown(&message) {
-            ledger.load(key, None);
-        }
-        let (reply, _) = ledger.spend(&message, self.now.get()).unwrap();
-        Some(SpendReply::decode(&reply.encode(), request).unwrap())
+        Some(objects.entry(object.to_owned()).or_default().ask(&question, self.now.get(), self.random()))
     }
 
     /// Sends a request to the server that the URL names: `https://NAME.test/…`.

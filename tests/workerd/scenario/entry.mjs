@@ -23,11 +23,11 @@ const SILENCE_MS = 3_000;
 
 // The objects live in the isolate of the first edge, so its scene is theirs.
 export class Limiter extends Deployed {
-  async spend(message) {
+  async ask(message) {
     calls.limiter += 1;
     if (scene.limiter === "silent") await new Promise((resolve) => setTimeout(resolve, SILENCE_MS));
     if (scene.limiter !== "up") throw new Error("as the scenario wants it");
-    return super.spend(message);
+    return super.ask(message);
   }
 }
 
