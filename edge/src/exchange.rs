@@ -82,7 +82,9 @@ fn take(number: u32) -> Result<OriginExchange, JsValue> {
 impl OriginExchange {
     fn conclude(self, answered: Answered<'_>, response: Option<&Response>) -> Result<JsValue, JsValue> {
         let Self { exchange, head, request, platform, overdue: _ } = self;
-        match exchange.answered(answered, &head, state::memory(), state::now()) {
+        let conclusion = exchange.answered(answered, &head, state::memory(), state::now());
+        platform.renew();
+        match conclusion {
             Conclusion::Retry(exchange) => {
                 if let Some(response) = response {
                     js::discard(response);
@@ -91,12 +93,12 @@ impl OriginExchange {
             }
             Conclusion::Pass { held, record } => {
                 state::finish(&record);
-                state::release(held);
+                platform.release(held);
                 Ok(response.map_or(JsValue::UNDEFINED, JsValue::from))
             }
             Conclusion::Amend { removed, fields, after, held, record } => {
                 state::finish(&record);
-                state::release(held);
+                platform.release(held);
                 let Some(response) = response else { return Ok(JsValue::UNDEFINED) };
                 for effect in &after {
                     platform.after(effect, response)?;

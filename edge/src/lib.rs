@@ -58,9 +58,7 @@ async fn serve(request: Request, env: Object, ctx: JsValue) -> Result<JsValue, J
     if let Some(issuer) = admitted.refresh {
         platform.refresh_keys(issuer);
     }
-    if let Some(renewal) = admitted.renewal {
-        platform.renew(renewal);
-    }
+    platform.renew();
     match admitted.step {
         Step::Reply { reply, record } => {
             state::finish(&record);

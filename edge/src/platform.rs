@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use js_sys::{Object, Promise, Reflect, Uint8Array};
-use tidegate_gateway::limiting::{LIMITER_TIMEOUT, Renewal};
+use tidegate_gateway::limiting::{Held, LIMITER_TIMEOUT};
 use tidegate_gateway::platform::SignatureCheck;
 use tidegate_gateway::route::Issuer;
 use tidegate_gateway::{After, AskFailure, Platform, Unreachable, refresh_keys, renew};
@@ -50,14 +50,25 @@ impl Workers {
         js::after(&self.ctx, &work, "refresh of a key set");
     }
 
-    /// Renews what this isolate was lent once the reply is on its way.
-    pub(crate) fn renew(&self, renewal: Renewal) {
-        let platform = self.clone();
-        let work = future_to_promise(async move {
-            let renewed = renew(renewal, state::memory(), &platform).await;
-            renewed.map(|()| JsValue::UNDEFINED).map_err(|failure| JsError::new(&failure.reason()).into())
-        });
-        js::after(&self.ctx, &work, "renewal of a limit's lease");
+    /// Asks what nobody waits for once the reply is on its way.
+    pub(crate) fn renew(&self) {
+        let renewals = state::memory().borrow_mut().take_renewals();
+        for renewal in renewals {
+            let platform = self.clone();
+            let work = future_to_promise(async move {
+                let renewed = renew(renewal, state::memory(), &platform).await;
+                renewed.map(|()| JsValue::UNDEFINED).map_err(|failure| JsError::new(&failure.reason()).into())
+            });
+            js::after(&self.ctx, &work, "renewal of a limit's lease");
+        }
+    }
+
+    /// Gives back what a request held of its limits.
+    pub(crate) fn release(&self, held: Option<Held>) {
+        if let Some(held) = held {
+            state::memory().borrow_mut().release(held, state::now());
+            self.renew();
+        }
     }
 
     /// Does what a reply leaves behind; `response` is copied before its body goes to the client.

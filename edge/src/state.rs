@@ -4,7 +4,6 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use tidegate_gateway::limiting::Held;
 use tidegate_gateway::record::Record;
 use tidegate_gateway::{Gateway, Memory};
 use wasm_bindgen::JsError;
@@ -37,13 +36,6 @@ pub(crate) fn memory() -> &'static RefCell<Memory> {
 pub(crate) fn finish(record: &Record) {
     memory().borrow_mut().count(record);
     js::log(&record.line());
-}
-
-/// Gives back what a request held of its limits.
-pub(crate) fn release(held: Option<Held>) {
-    if let Some(held) = held {
-        memory().borrow_mut().release(held, now());
-    }
 }
 
 /// 64 random bits from an isolate's own generator (SplitMix64), seeded by the runtime in its first request: the

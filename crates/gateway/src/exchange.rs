@@ -82,7 +82,7 @@ pub enum Conclusion<B> {
     Retry(Box<Exchange>),
     /// Pass the origin's response on untouched.
     Pass {
-        /// What the request holds of its limits until the client has the whole response.
+        /// What the request holds of its limits until the client has the whole response, or went away.
         held: Option<Held>,
         /// Why.
         record: Box<Record>,
@@ -95,7 +95,7 @@ pub enum Conclusion<B> {
         fields: Fields,
         /// What is done after the reply.
         after: Vec<After>,
-        /// What the request holds of its limits until the client has the whole response.
+        /// What the request holds of its limits until the client has the whole response, or went away.
         held: Option<Held>,
         /// Why.
         record: Box<Record>,
@@ -190,7 +190,10 @@ impl Exchange {
                 self.note_choice();
                 Conclusion::Retry(self)
             }
-            (Next::Done, Answered::Response { status, fields }) => self.conclude(request, status, fields, now),
+            (Next::Done, Answered::Response { status, fields }) => {
+                self.draft.settle(fields, memory, now);
+                self.conclude(request, status, fields, now)
+            }
             (Next::Done, Answered::TimedOut | Answered::Failed { .. }) => self.refuse(outcome, memory, now),
         }
     }
@@ -250,6 +253,21 @@ impl Exchange {
         }
         let (reply, record) = draft.reject(&gateway, &Rejection::Origin(outcome), &method, now);
         Conclusion::Reply { reply, record }
+    }
+}
+
+impl Draft {
+    /// The origin says what the request did cost; what is not held until the client has the whole response comes back.
+    fn settle(&mut self, response: &dyn FieldSource, memory: &RefCell<Memory>, now: Duration) {
+        if let Some(mut held) = self.held.take() {
+            let mut memory = memory.borrow_mut();
+            memory.settle(&mut held, |name| response.get(name), now);
+            if held.until_the_end() {
+                self.held = Some(held);
+            } else {
+                memory.release(held, now);
+            }
+        }
     }
 }
 

@@ -51,7 +51,7 @@ pub(crate) async fn limit<P: Platform>(
         Admission::Decided(decision) => (decision, None),
         Admission::Ask(ask) => asked(&ask, wants.as_slice(), memory, platform).await,
     };
-    let (limited, renewal) = Limited::new(limits, &wants, decision, error);
+    let (limited, renewal) = Limited::new(limits, &wants, decision, error, platform.now());
     if let Some(ask) = renewal {
         memory.borrow_mut().renew_later(Renewal(ask));
     }

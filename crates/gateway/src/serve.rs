@@ -13,7 +13,7 @@ use crate::caching::{self, Lookup};
 use crate::exchange::{self, Exchange, Opening};
 use crate::facts::Facts;
 use crate::forward::{loops, milliseconds};
-use crate::limiting::{Held, Limited, Renewal, limit};
+use crate::limiting::{Held, Limited, limit};
 use crate::matching::Found;
 use crate::memory::Memory;
 use crate::path::normalise;
@@ -32,8 +32,6 @@ pub struct Admitted<B> {
     /// An issuer whose keys should be fetched anew after the reply, with
     /// [`refresh_keys`](crate::refresh_keys).
     pub refresh: Option<Rc<Issuer>>,
-    /// What was lent of some limits and should be renewed after the reply, with [`renew`](crate::renew).
-    pub renewal: Option<Renewal>,
 }
 
 /// The end of the first half of a request's life.
@@ -59,13 +57,6 @@ pub(crate) struct Draft {
     pub(crate) held: Option<Held>,
 }
 
-/// What a request leaves behind whichever way it ends.
-#[derive(Default)]
-struct Notes {
-    refresh: Option<Rc<Issuer>>,
-    renewal: Option<Renewal>,
-}
-
 /// Takes a request through the steps that come before its origin.
 pub async fn admit<P: Platform>(
     gateway: &Rc<Gateway>,
@@ -74,20 +65,21 @@ pub async fn admit<P: Platform>(
     platform: &P,
 ) -> Admitted<P::Body> {
     let mut draft = Draft::new(gateway, head, platform);
-    let mut notes = Notes::default();
-    let passed = steps(gateway, memory, head, platform, &mut draft, &mut notes).await;
-    let Notes { refresh, renewal } = notes;
+    let mut refresh = None;
+    let passed = steps(gateway, memory, head, platform, &mut draft, &mut refresh).await;
     let now = platform.now();
-    if let Some(held) = draft.held.take() {
-        // The reply is made here: the request has ended.
-        memory.borrow_mut().release(held, now);
+    if let Some(mut held) = draft.held.take() {
+        // The reply is made here: the request has ended, and no origin was asked.
+        let mut memory = memory.borrow_mut();
+        memory.forgive(&mut held, now);
+        memory.release(held, now);
     }
     let (reply, record) = match passed {
-        Ok(Passed::Forward(exchange)) => return Admitted { step: Step::Forward(exchange), refresh, renewal },
+        Ok(Passed::Forward(exchange)) => return Admitted { step: Step::Forward(exchange), refresh },
         Ok(Passed::Reply(reply)) => draft.reply(gateway, reply, head.method(), now),
         Err(rejection) => draft.reject(gateway, &rejection, head.method(), now),
     };
-    Admitted { step: Step::Reply { reply, record }, refresh, renewal }
+    Admitted { step: Step::Reply { reply, record }, refresh }
 }
 
 /// A request that no step refused.
@@ -102,7 +94,7 @@ async fn steps<P: Platform>(
     head: &impl Head,
     platform: &P,
     draft: &mut Draft,
-    left: &mut Notes,
+    refresh: &mut Option<Rc<Issuer>>,
 ) -> Result<Passed<P::Body>, Rejection> {
     let now = draft.started;
     let url = Url::cut(head.url()).ok_or(Rejection::Url)?;
@@ -114,6 +106,7 @@ async fn steps<P: Platform>(
     if let Some(answer) = admin::answer(gateway, &memory.borrow(), head, &path, platform) {
         return answer.map(Passed::Reply);
     }
+    memory.borrow_mut().keys.keyed_by(&gateway.version);
 
     // route
     let route = match gateway.matcher.find(url.authority, &path, head.method(), &|name| head.field(name)) {
@@ -131,7 +124,7 @@ async fn steps<P: Platform>(
         Auth::Anyone => None,
         Auth::Token(auth) => {
             let Authenticated { identity, notes } = authenticate(auth, memory, head, platform, now).await;
-            left.refresh = notes.refresh;
+            *refresh = notes.refresh;
             draft.record.error = notes.error;
             Some(identity.inspect_err(|rejection| draft.record.auth = Some(rejection.code()))?)
         }
@@ -149,8 +142,7 @@ async fn steps<P: Platform>(
 
     // limit
     if let Some(limits) = limits {
-        let limited = limit(limits, &facts, memory, platform).await;
-        draft.limited(limited, left)?;
+        draft.limited(limit(limits, &facts, memory, platform).await)?;
     }
 
     // cache
@@ -217,14 +209,13 @@ impl Draft {
         self.record.issuer = identity.map(|identity| identity.issuer.to_string());
     }
 
-    fn limited(&mut self, limited: Limited, notes: &mut Notes) -> Result<(), Rejection> {
-        let Limited { fields, records, by, error, refused, held, renewal } = limited;
+    fn limited(&mut self, limited: Limited) -> Result<(), Rejection> {
+        let Limited { fields, records, by, error, refused, held } = limited;
         self.fields.extend(fields);
         self.record.limits = records;
         self.record.limited_by = Some(by);
         self.record.error = error.or(self.record.error.take());
         self.held = held;
-        notes.renewal = renewal;
         refused.map_or(Ok(()), Err)
     }
 

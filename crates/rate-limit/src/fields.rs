@@ -16,7 +16,11 @@
 //! - `t` of a denied request: the time until this very request fits this limit. A limit that did not deny it shows no
 //!   `t`, because `Retry-After` should not be earlier than the end of an effective window (section 6).
 //! - `Retry-After`: the longest `t` of the limits that denied the request.
-//! - `qu` is left out, because a unit is a request, and `pk`, because it would show what a limit is keyed by.
+//! - `qu` is left out where a unit is a request, and `concurrent-requests` for a limit of requests in progress, which has
+//!   no window (`w`).
+//! - `w` of a quota is the length of the calendar's window that goes on, and `t` what is left of it.
+//! - `pk`: what the caller says, a hash that is the same for the same key and does not show what a limit is keyed by. It
+//!   stands in `RateLimit` only, so that `RateLimit-Policy` is the same for everybody (section 3).
 //!
 //! Seconds are rounded up, and a wait is never zero.
 
@@ -33,15 +37,31 @@ const WINDOW: &KeyRef = key_ref("w");
 const BURST: &KeyRef = key_ref("tidegate-burst");
 const AVAILABLE: &KeyRef = key_ref("r");
 const EFFECTIVE_WINDOW: &KeyRef = key_ref("t");
+const UNIT: &KeyRef = key_ref("qu");
+const CONCURRENT_REQUESTS: &StringRef = string_ref("concurrent-requests");
+const PARTITION: &KeyRef = key_ref("pk");
 const UNNAMED: &StringRef = string_ref("");
 
-/// Writes the value of `RateLimit-Policy`: each limit's name and what it allows.
+/// One limit of one request, as a client sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a> {
+    /// The name of the limit.
+    pub name: &'a str,
+    /// What it allows this client.
+    pub allowance: &'a Allowance,
+    /// What it says to this request.
+    pub verdict: &'a Verdict,
+    /// The `pk` parameter; none if it is empty.
+    pub partition: &'a [u8],
+}
+
+/// Writes the value of `RateLimit-Policy`: each limit's name and what it allows at `now`.
 ///
 /// The field is a list that is never empty (section 3): without limits the value is the empty string, and the field
 /// must not be sent.
-pub fn policy_field(limits: &[(&str, &Allowance)]) -> String {
+pub fn policy_field(limits: &[Shown<'_>], now: Duration) -> String {
     let mut list = ListSerializer::new();
-    for (name, allowance) in limits {
+    for Shown { name, allowance, .. } in limits {
         let item = item(&mut list, name);
         match allowance {
             Allowance::Rate(rate) => {
@@ -55,8 +75,14 @@ pub fn policy_field(limits: &[(&str, &Allowance)]) -> String {
                 let seconds = whole_seconds(window.per());
                 item.parameter(QUOTA, integer(u64::from(window.requests()))).parameter(WINDOW, integer(seconds));
             }
-            Allowance::Quota(_) | Allowance::Concurrency(_) => {
-                item.parameter(QUOTA, integer(allowance.capacity()));
+            Allowance::Quota(quota) => {
+                let windows = quota.calendar().windows(now);
+                let seconds = whole_seconds(windows.end.saturating_sub(windows.start));
+                item.parameter(QUOTA, integer(quota.requests())).parameter(WINDOW, integer(seconds));
+            }
+            Allowance::Concurrency(concurrency) => {
+                let quota = integer(u64::from(concurrency.requests()));
+                item.parameter(QUOTA, quota).parameter(UNIT, CONCURRENT_REQUESTS);
             }
         }
     }
@@ -67,22 +93,25 @@ pub fn policy_field(limits: &[(&str, &Allowance)]) -> String {
 ///
 /// Give it the verdicts of one request: whether the request as a whole was denied shows in all of them. Without limits
 /// the value is the empty string, and the field must not be sent.
-pub fn limit_field(limits: &[(&str, &Verdict)]) -> String {
-    let denied = limits.iter().any(|(_, verdict)| !verdict.is_allowed());
+pub fn limit_field(limits: &[Shown<'_>]) -> String {
+    let denied = limits.iter().any(|shown| !shown.verdict.is_allowed());
     let mut list = ListSerializer::new();
-    for (name, verdict) in limits {
-        match **verdict {
+    for Shown { name, allowance, verdict, partition } in limits {
+        let (remaining, window) = match **verdict {
             // Nobody knows what is left.
-            Verdict::Open | Verdict::Closed { .. } => {}
-            Verdict::Allowed { remaining, .. } if denied => {
-                item(&mut list, name).parameter(AVAILABLE, integer(remaining));
-            }
-            Verdict::Allowed { remaining, effective_window: window }
-            | Verdict::Denied { remaining, retry_after: window } => {
-                item(&mut list, name)
-                    .parameter(AVAILABLE, integer(remaining))
-                    .parameter(EFFECTIVE_WINDOW, integer(whole_seconds(window)));
-            }
+            Verdict::Open | Verdict::Closed { .. } => continue,
+            Verdict::Allowed { remaining, .. } if denied => (remaining, None),
+            // What is in progress ends when it ends.
+            Verdict::Allowed { remaining, .. } if matches!(allowance, Allowance::Concurrency(_)) => (remaining, None),
+            Verdict::Allowed { remaining, effective_window } => (remaining, Some(effective_window)),
+            Verdict::Denied { remaining, retry_after } => (remaining, Some(retry_after)),
+        };
+        let mut item = item(&mut list, name).parameter(AVAILABLE, integer(remaining));
+        if let Some(window) = window {
+            item = item.parameter(EFFECTIVE_WINDOW, integer(whole_seconds(window)));
+        }
+        if !partition.is_empty() {
+            item.parameter(PARTITION, *partition);
         }
     }
     list.finish().unwrap_or_default()

@@ -115,15 +115,16 @@ impl Edge {
             // The edge logs why they could not be had.
             let (_fetched, _) = finish(refresh_keys(&issuer, &self.memory, &platform));
         }
-        if let Some(renewal) = admitted.renewal {
-            // The edge logs why it could not be had.
-            let (_renewed, _) = finish(renew(renewal, &self.memory, &platform));
-        }
         let (response, record) = match admitted.step {
             Step::Reply { reply, record } => (reply_response(reply), record),
             Step::Forward(exchange) => self.forward(exchange, request, world),
         };
         self.memory.borrow_mut().count(&record);
+        let renewals = self.memory.borrow_mut().take_renewals();
+        for renewal in renewals {
+            // The edge logs why it could not be had.
+            let (_renewed, _) = finish(renew(renewal, &self.memory, &platform));
+        }
         Served { response, record, ready_at_once: polls == 1, called }
     }
 

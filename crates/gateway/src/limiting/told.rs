@@ -1,5 +1,7 @@
 //! What a decision means for the client and for the log.
 
+use std::time::Duration;
+
 use tidegate_rate_limit::fields::{self, Shown};
 use tidegate_rate_limit::{Ask, Decided, Decision, Verdict, Want};
 
@@ -28,11 +30,12 @@ impl Limited {
         wants: &Wants,
         decision: Decision,
         error: Option<String>,
+        now: Duration,
     ) -> (Self, Option<Ask>) {
         let Decision { verdicts, allowed, receipt, refresh, decided } = decision;
         let judged = || limits.limits.iter().map(|limit| &**limit).zip(wants.as_slice()).zip(&verdicts);
         let limited = Self {
-            fields: rate_limit_fields(limits, wants, &verdicts),
+            fields: rate_limit_fields(limits, wants, &verdicts, now),
             records: judged().map(|((limit, want), verdict)| record(limit, want, verdict)).collect(),
             by: match decided {
                 Decided::Lease => "lease",
@@ -77,7 +80,7 @@ fn refusal<'a>(verdicts: impl Iterator<Item = (&'a Limit, &'a Verdict)>) -> Reje
 }
 
 /// The fields of the limits that are enforced, as far as anything is known of them.
-pub(super) fn rate_limit_fields(limits: &RouteLimits, wants: &Wants, verdicts: &[Verdict]) -> Fields {
+fn rate_limit_fields(limits: &RouteLimits, wants: &Wants, verdicts: &[Verdict], now: Duration) -> Fields {
     let mut shown = Vec::with_capacity(verdicts.len());
     for ((limit, (want, partition)), verdict) in limits.limits.iter().zip(wants.iter()).zip(verdicts) {
         if is_shown(want) && matches!(verdict, Verdict::Allowed { .. } | Verdict::Denied { .. }) {
@@ -86,7 +89,7 @@ pub(super) fn rate_limit_fields(limits: &RouteLimits, wants: &Wants, verdicts: &
     }
     let mut fields = Fields::default();
     if !shown.is_empty() {
-        fields.push("RateLimit-Policy", fields::policy_field(&shown));
+        fields.push("RateLimit-Policy", fields::policy_field(&shown, now));
         fields.push("RateLimit", fields::limit_field(&shown));
     }
     fields

@@ -29,11 +29,7 @@ impl Wants {
     }
 }
 
-pub(crate) fn wants(
-    limits: &RouteLimits,
-    facts: &Facts<'_, impl Head>,
-    keys: &mut Keys,
-) -> Result<Wants, InvalidWant> {
+pub(crate) fn wants(limits: &RouteLimits, facts: &Facts<'_, impl Head>, keys: &mut Keys) -> Result<Wants, InvalidWant> {
     let mut all = Wants { wants: Vec::with_capacity(limits.limits.len()), partitions: Vec::new() };
     all.partitions.reserve_exact(limits.limits.len());
     for limit in &limits.limits {

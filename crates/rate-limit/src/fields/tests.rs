@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use sfv::{BareItem, List, ListEntry, Parser};
 
 use super::*;
+use crate::allowance::{Concurrency, Window};
 
 fn allowed(remaining: u64, millis: u64) -> Verdict {
     Verdict::Allowed { remaining, effective_window: Duration::from_millis(millis) }
@@ -13,16 +14,33 @@ fn denied(remaining: u64, nanos: u64) -> Verdict {
     Verdict::Denied { remaining, retry_after: Duration::from_nanos(nanos) }
 }
 
+const NOW: Duration = Duration::from_secs(1_700_000_000);
+
+fn one() -> Allowance {
+    Allowance::Rate(Rate::new(1, Duration::from_secs(1), 1).unwrap())
+}
+
+fn policies(limits: &[(&str, &Allowance)]) -> String {
+    let shown = |&(name, allowance)| Shown { name, allowance, verdict: &Verdict::Open, partition: &[] };
+    policy_field(&limits.iter().map(shown).collect::<Vec<_>>(), NOW)
+}
+
+fn limits(limits: &[(&str, &Verdict)]) -> String {
+    let one = one();
+    let shown = |&(name, verdict)| Shown { name, allowance: &one, verdict, partition: &[] };
+    limit_field(&limits.iter().map(shown).collect::<Vec<_>>())
+}
+
 #[track_caller]
 fn check_policy(requests: u32, per_millis: u64, burst: u32, expected: &str) {
     let rate = Allowance::Rate(Rate::new(requests, Duration::from_millis(per_millis), burst).unwrap());
-    assert_eq!(policy_field(&[("burst", &rate)]), expected);
+    assert_eq!(policies(&[("burst", &rate)]), expected);
 }
 
 #[track_caller]
 fn check_limit(verdicts: &[Verdict], expected: &str, retry_after: Option<u64>) {
     let named: Vec<_> = ["a", "b", "c"].into_iter().zip(verdicts).collect();
-    assert_eq!(limit_field(&named), expected);
+    assert_eq!(limits(&named), expected);
     assert_eq!(retry_after_seconds(&verdicts.iter().collect::<Vec<_>>()), retry_after);
 }
 
@@ -31,9 +49,9 @@ fn the_drafts_own_examples_are_written_as_they_stand_there() {
     // Sections 3, 4 and B.1.4.
     let burst = Allowance::Rate(Rate::new(100, Duration::from_secs(60), 100).unwrap());
     let daily = Allowance::Rate(Rate::new(1000, Duration::from_secs(86_400), 1000).unwrap());
-    assert_eq!(policy_field(&[("burst", &burst), ("daily", &daily)]), r#""burst";q=100;w=60, "daily";q=1000;w=86400"#);
-    assert_eq!(limit_field(&[("default", &allowed(50, 30_000))]), r#""default";r=50;t=30"#);
-    assert_eq!(limit_field(&[("default", &denied(0, 5_000_000_000))]), r#""default";r=0;t=5"#);
+    assert_eq!(policies(&[("burst", &burst), ("daily", &daily)]), r#""burst";q=100;w=60, "daily";q=1000;w=86400"#);
+    assert_eq!(limits(&[("default", &allowed(50, 30_000))]), r#""default";r=50;t=30"#);
+    assert_eq!(limits(&[("default", &denied(0, 5_000_000_000))]), r#""default";r=0;t=5"#);
 }
 
 #[test]
@@ -75,8 +93,30 @@ fn retry_after_is_the_longest_wait_and_no_window_ends_after_it() {
 }
 
 #[test]
+fn a_window_is_its_requests_in_whole_seconds() {
+    let window = Allowance::Window(Window::new(3, Duration::from_millis(1_500)).unwrap());
+    assert_eq!(policies(&[("a", &window)]), r#""a";q=3;w=2"#);
+}
+
+#[test]
+fn requests_in_progress_are_a_unit_of_their_own_and_have_no_window() {
+    let allowance = Allowance::Concurrency(Concurrency::new(50, Duration::from_secs(30)).unwrap());
+    assert_eq!(policies(&[("a", &allowance)]), r#""a";q=50;qu="concurrent-requests""#);
+    for (verdict, expected) in [(allowed(49, 30_000), r#""a";r=49"#), (denied(0, 1), r#""a";r=0;t=1"#)] {
+        let shown = Shown { name: "a", allowance: &allowance, verdict: &verdict, partition: &[] };
+        assert_eq!(limit_field(&[shown]), expected);
+    }
+}
+
+#[test]
+fn a_partition_key_is_a_byte_sequence() {
+    let shown = Shown { name: "a", allowance: &one(), verdict: &allowed(1, 1_000), partition: &[0, 1, 254, 255] };
+    assert_eq!(limit_field(&[shown]), r#""a";r=1;t=1;pk=:AAH+/w==:"#);
+}
+
+#[test]
 fn without_limits_there_is_no_field() {
-    assert_eq!((policy_field(&[]), limit_field(&[])), (String::new(), String::new()));
+    assert_eq!((policies(&[]), limits(&[])), (String::new(), String::new()));
     assert_eq!(retry_after_seconds(&[]), None);
 }
 
@@ -88,7 +128,7 @@ fn a_name_is_a_string_whatever_it_is() {
         ("ü\r\n\u{7f}%", r#""%c3%bc%0d%0a%7f%25";r=1;t=1"#),
         ("", r#""";r=1;t=1"#),
     ] {
-        assert_eq!(limit_field(&[(name, &allowed(1, 1_000))]), expected);
+        assert_eq!(limits(&[(name, &allowed(1, 1_000))]), expected);
     }
 }
 
@@ -120,7 +160,7 @@ proptest! {
     ) {
         let Ok(rate) = Rate::new(requests, Duration::from_millis(per), burst) else { return Ok(()) };
         let rate = Allowance::Rate(rate);
-        let items = parse(&policy_field(&[(&name, &rate), ("b", &rate)]));
+        let items = parse(&policies(&[(&name, &rate), ("b", &rate)]));
         prop_assert_eq!(items.len(), 2);
         let parameters = &items[0].1;
         prop_assert_eq!((&*parameters[0].0, &*parameters[1].0), ("q", "w"));
@@ -139,7 +179,7 @@ proptest! {
         let verdicts: Vec<Verdict> = verdicts.into_iter().map(|(allow, remaining, nanos)| {
             if allow { allowed(remaining, nanos / 1_000_000) } else { denied(remaining, nanos) }
         }).collect();
-        let items = parse(&limit_field(&verdicts.iter().map(|verdict| ("a", verdict)).collect::<Vec<_>>()));
+        let items = parse(&limits(&verdicts.iter().map(|verdict| ("a", verdict)).collect::<Vec<_>>()));
         let retry_after = retry_after_seconds(&verdicts.iter().collect::<Vec<_>>());
         prop_assert_eq!(retry_after.is_some(), verdicts.iter().any(|verdict| !verdict.is_allowed()));
         let windows: Vec<i64> = items.iter().filter_map(|(_, parameters)| Some(parameters.get(1)?.1)).collect();
