@@ -36,7 +36,7 @@ impl Limited {
         let judged = || limits.limits.iter().map(|limit| &**limit).zip(wants.as_slice()).zip(&verdicts);
         let limited = Self {
             fields: rate_limit_fields(limits, wants, &verdicts, now),
-            records: judged().map(|((limit, want), verdict)| record(limit, want, verdict)).collect(),
+            records: judged().map(|((limit, want), verdict)| record(limit, want, verdict, decided)).collect(),
             by: match decided {
                 Decided::Lease => "lease",
                 Decided::Authority => "authority",
@@ -79,27 +79,30 @@ fn refusal<'a>(verdicts: impl Iterator<Item = (&'a Limit, &'a Verdict)>) -> Reje
     Rejection::Limited { limits, retry_after_seconds }
 }
 
-/// The fields of the limits that are enforced, as far as anything is known of them.
+/// The fields of the limits that are enforced: the policy of all of them, and what is known to be left.
 fn rate_limit_fields(limits: &RouteLimits, wants: &Wants, verdicts: &[Verdict], now: Duration) -> Fields {
     let mut shown = Vec::with_capacity(verdicts.len());
     for ((limit, (want, partition)), verdict) in limits.limits.iter().zip(wants.iter()).zip(verdicts) {
-        if is_shown(want) && matches!(verdict, Verdict::Allowed { .. } | Verdict::Denied { .. }) {
+        if is_shown(want) {
             shown.push(Shown { name: &limit.name, allowance: want.allowance(), verdict, partition });
         }
     }
     let mut fields = Fields::default();
-    if !shown.is_empty() {
+    let left = fields::limit_field(&shown);
+    if !left.is_empty() {
         fields.push("RateLimit-Policy", fields::policy_field(&shown, now));
-        fields.push("RateLimit", fields::limit_field(&shown));
+        fields.push("RateLimit", left);
     }
     fields
 }
 
-fn record(limit: &Limit, want: &Want, verdict: &Verdict) -> LimitRecord {
+fn record(limit: &Limit, want: &Want, verdict: &Verdict, decided: Decided) -> LimitRecord {
     let (verdict, remaining) = match verdict {
         Verdict::Allowed { remaining, .. } => ("allowed", Some(*remaining)),
         Verdict::Denied { remaining, .. } if is_shown(want) => ("denied", Some(*remaining)),
         Verdict::Denied { remaining, .. } => ("would_deny", Some(*remaining)),
+        // Another limit refused the request before this one had to be asked.
+        Verdict::Open if decided == Decided::Lease => ("not_asked", None),
         Verdict::Open => ("open", None),
         Verdict::Closed { .. } => ("closed", None),
     };
