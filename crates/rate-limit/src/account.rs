@@ -1,6 +1,12 @@
 //! What one key has left, as the authority keeps it: one form for each kind of limit.
 
 pub(crate) mod bucket;
+pub(crate) mod concurrency;
+#[cfg(test)]
+mod lab;
+mod leases;
+pub(crate) mod quota;
+pub(crate) mod window;
 
 use crate::answer::Loan;
 use crate::question::{Held, Remains, Terms};
@@ -8,6 +14,9 @@ use crate::usage::Usage;
 use crate::verdict::Verdict;
 
 pub(crate) use bucket::Bucket;
+pub(crate) use concurrency::InProgress;
+pub(crate) use quota::Escrow;
+pub(crate) use window::Ring;
 
 /// What a kind of limit offers at the authority.
 ///
@@ -124,27 +133,38 @@ pub(crate) struct Row {
 /// The account of one key.
 #[derive(Clone, Debug)]
 pub(crate) enum Account {
-    Rate(Bucket),
+    Rate(Box<Bucket>),
+    Window(Box<Ring>),
+    Quota(Box<Escrow>),
+    Concurrency(Box<InProgress>),
 }
 
 impl Account {
     /// Opens the account from its row, or a fresh one if there is none, or one of another kind or version.
-    pub(crate) fn open(terms: &Terms, row: Option<&[u8]>, now: u128) -> Option<Account> {
+    pub(crate) fn open(terms: &Terms, row: Option<&[u8]>, now: u128) -> Account {
         match terms {
-            Terms::Rate(rate) => Some(Account::Rate(Bucket::open(*rate, row, now))),
-            Terms::Window(_) | Terms::Quota { .. } | Terms::Concurrency(_) => None,
+            Terms::Rate(rate) => Account::Rate(Box::new(Bucket::open(*rate, row, now))),
+            Terms::Window(window) => Account::Window(Box::new(Ring::open(*window, row, now))),
+            Terms::Quota { requests, windows } => Account::Quota(Box::new(Escrow::open(*requests, *windows, row, now))),
+            Terms::Concurrency(concurrency) => Account::Concurrency(Box::new(InProgress::open(*concurrency, row, now))),
         }
     }
 
     pub(crate) fn kind(&self) -> &dyn Kind {
         match self {
-            Account::Rate(bucket) => bucket,
+            Account::Rate(bucket) => bucket.as_ref(),
+            Account::Window(ring) => ring.as_ref(),
+            Account::Quota(escrow) => escrow.as_ref(),
+            Account::Concurrency(in_progress) => in_progress.as_ref(),
         }
     }
 
     pub(crate) fn kind_mut(&mut self) -> &mut dyn Kind {
         match self {
-            Account::Rate(bucket) => bucket,
+            Account::Rate(bucket) => bucket.as_mut(),
+            Account::Window(ring) => ring.as_mut(),
+            Account::Quota(escrow) => escrow.as_mut(),
+            Account::Concurrency(in_progress) => in_progress.as_mut(),
         }
     }
 }

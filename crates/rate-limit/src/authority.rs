@@ -164,6 +164,7 @@ impl Authority {
         account.kind_mut().advance(now.as_nanos());
         match account {
             Account::Rate(bucket) => Some(bucket.has()),
+            Account::Window(_) | Account::Quota(_) | Account::Concurrency(_) => None,
         }
     }
 
@@ -192,7 +193,7 @@ impl Authority {
             }
             Entry::Loaded(row) => row.take(),
         };
-        *entry = Entry::Open(Account::open(&item.terms, row.as_deref(), now).ok_or(UnknownKey)?);
+        *entry = Entry::Open(Account::open(&item.terms, row.as_deref(), now));
         Ok(())
     }
 

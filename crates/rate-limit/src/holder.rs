@@ -7,6 +7,7 @@ mod counters;
 mod demand;
 mod entry;
 mod lease;
+pub(crate) mod permits;
 mod receipt;
 mod table;
 mod unreachable;

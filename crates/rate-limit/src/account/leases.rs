@@ -1,0 +1,212 @@
+//! What is lent of a kind that does not refill: plain requests, which are charged when they are lent.
+//!
+//! The sizes are those of escrow with halving: a lease is worth the demand of its lifetime and a quarter more, and at most
+//! half of what is left, divided by the number of holders that come. So the last requests of a window can still be
+//! granted one by one, and all holders together ask a number of times that grows with the logarithm of the window's size,
+//! which is optimal (Cormode, Muthukrishnan and Yi, "Algorithms for distributed functional monitoring").
+
+use std::collections::BTreeMap;
+
+use crate::account::Borrower;
+use crate::answer::Loan;
+use crate::question::{Held, Remains};
+
+const SECOND: u128 = 1_000_000_000;
+/// A first lease is short, so that what an idle key was lent comes home soon.
+const SHORTEST_LIFETIME: u128 = 2 * SECOND;
+/// A hot key survives that its object cannot be reached for half of this.
+const LONGEST_LIFETIME: u128 = 12 * SECOND;
+const RESERVE_LIFETIME: u128 = 600 * SECOND;
+/// Below this, a lease ends before it is of use: the holder takes its guard off, and the way there.
+const LEAST_LIFETIME: u128 = SECOND / 4;
+/// For how long a holder that does not come still counts as one that does.
+const MEMORY: u128 = 3 * LONGEST_LIFETIME;
+/// Bounds the memory of a key, whatever isolates there are.
+const MAX_HOLDERS: usize = 4_000;
+/// A lease that is worth less saves no question.
+const LEAST_COSTS: u64 = 3;
+
+/// The leases of one key, and the demand of those who have them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Leases {
+    holders: BTreeMap<u64, Known>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    heard: u128,
+    demand: u64,
+    lease: Option<Lease>,
+    reserve: Option<Lease>,
+}
+
+/// A lease on record. Times are nanoseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Lease {
+    /// The latest question that added to it or extended it.
+    id: u64,
+    /// What the holder can still have of it, at most.
+    pub(super) units: u64,
+    /// When the holder can no longer use it, at the latest.
+    pub(super) until: u128,
+    lifetime: u128,
+}
+
+/// What was just lent: the deposit is to be charged, and what the lease was before is now used until `lease.until`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Lent {
+    pub(super) before: Option<Lease>,
+    pub(super) lease: Lease,
+    pub(super) deposit: u64,
+}
+
+impl Lent {
+    pub(super) fn loan(&self) -> Loan {
+        let lifetime_ms = u32::try_from(self.lease.lifetime / 1_000_000).unwrap_or(u32::MAX);
+        Loan { share: 0, capacity: self.lease.units, deposit: self.deposit, lifetime_ms }
+    }
+}
+
+impl Leases {
+    /// What the holder says is left of its lease bounds what it can still use, if it speaks of the lease on record.
+    pub(super) fn claim(&mut self, holder: u64, held: &Held) {
+        let lease = self.holders.get_mut(&holder).and_then(|known| known.lease.as_mut());
+        if let Some(lease) = lease.filter(|lease| lease.id == held.id) {
+            lease.units = lease.units.min(held.capacity);
+        }
+    }
+
+    /// Whether a lease is the one on record, and lives.
+    pub(super) fn is_live(&self, holder: u64, id: u64, now: u128) -> bool {
+        let lease = self.holders.get(&holder).and_then(|known| known.lease);
+        lease.is_some_and(|lease| lease.id == id && lease.until > now)
+    }
+
+    /// Ends the lease of which something remains, if it is the one on record, and returns it with what is left of it.
+    pub(super) fn take_back(&mut self, holder: u64, remains: Remains) -> Option<Lease> {
+        let known = self.holders.get_mut(&holder)?;
+        let lease = known.lease.take_if(|lease| lease.id == remains.id)?;
+        Some(Lease { units: lease.units.min(remains.left), ..lease })
+    }
+
+    /// Lends at most `available`, for at most `longest` nanoseconds.
+    pub(super) fn lend(&mut self, borrower: &Borrower, now: u128, available: u64, longest: u128) -> Option<Lent> {
+        self.hear(borrower, now);
+        let active = self.active(now);
+        let known = self.holders.get_mut(&borrower.holder)?;
+        let recent = known.lease.filter(|lease| lease.until.saturating_add(lease.lifetime) > now);
+        let lifetime = recent.map_or(SHORTEST_LIFETIME, |lease| lease.lifetime.saturating_mul(2));
+        let lifetime = lifetime.min(LONGEST_LIFETIME).min(longest);
+        if lifetime < LEAST_LIFETIME {
+            return None;
+        }
+        let before = known.lease.filter(|lease| lease.until > now);
+        let left = before.map_or(0, |lease| lease.units);
+        let missing = worth(borrower.demand, lifetime).saturating_sub(left);
+        let deposit = missing.min(half(available, active));
+        let units = left.saturating_add(deposit);
+        if units < u64::from(borrower.cost).saturating_mul(LEAST_COSTS) {
+            return None;
+        }
+        let until = now.saturating_add(lifetime).max(before.map_or(0, |lease| lease.until));
+        // Questions may come in another order than they were sent; the holder goes by the latest.
+        let id = known.lease.map_or(0, |lease| lease.id).max(borrower.sequence);
+        let lease = Lease { id, units, until, lifetime };
+        known.lease = Some(lease);
+        Some(Lent { before, lease, deposit })
+    }
+
+    /// Lends a slice of the reserve, of which `pool` is left, or extends the one that the holder has.
+    pub(super) fn lend_reserve(&mut self, borrower: &Borrower, now: u128, pool: u64, longest: u128) -> Option<Lent> {
+        self.hear(borrower, now);
+        let active = self.active(now);
+        let known = self.holders.get_mut(&borrower.holder)?;
+        let lifetime = RESERVE_LIFETIME.min(longest);
+        let before = known.reserve.filter(|lease| lease.until > now);
+        let renewed = before.is_some_and(|lease| lease.until.saturating_sub(now) > lifetime / 2);
+        if renewed || lifetime < LEAST_LIFETIME {
+            return None;
+        }
+        let deposit = if before.is_some() { 0 } else { half(pool, active).max(u64::from(borrower.cost)) };
+        if deposit > pool {
+            return None;
+        }
+        let units = before.map_or(0, |lease| lease.units).saturating_add(deposit);
+        let until = now.saturating_add(lifetime).max(before.map_or(0, |lease| lease.until));
+        let lease = Lease { id: borrower.sequence, units, until, lifetime };
+        known.reserve = Some(lease);
+        Some(Lent { before, lease, deposit })
+    }
+
+    /// Forgets the leases, which are over because their window is.
+    pub(super) fn clear(&mut self) {
+        for known in self.holders.values_mut() {
+            (known.lease, known.reserve) = (None, None);
+        }
+    }
+
+    /// Forgets the leases of which only remains may come: they are not taken back any more.
+    pub(super) fn forget_expired(&mut self, now: u128) {
+        for known in self.holders.values_mut() {
+            known.lease.take_if(|lease| lease.until <= now);
+            known.reserve.take_if(|lease| lease.until <= now);
+        }
+    }
+
+    /// What holders can still use, at most.
+    pub(super) fn lent(&self, now: u128) -> u64 {
+        self.live(now).fold(0, |sum, lease| sum.saturating_add(lease.units))
+    }
+
+    /// The leases that live, those of the reserve among them.
+    pub(super) fn live(&self, now: u128) -> impl Iterator<Item = Lease> {
+        let leases = self.holders.values().flat_map(|known| [known.lease, known.reserve]);
+        leases.flatten().filter(move |lease| lease.until > now)
+    }
+
+    /// How many holders have something on loan.
+    pub(super) fn count(&self, now: u128) -> usize {
+        let lives = |lease: Option<Lease>| lease.is_some_and(|lease| lease.until > now);
+        self.holders.values().filter(|known| lives(known.lease) || lives(known.reserve)).count()
+    }
+
+    /// The demand of those who came lately, in thousandths of a request of cost one per second.
+    pub(super) fn demand(&self, now: u128) -> u64 {
+        let recent = self.holders.values().filter(|known| known.heard.saturating_add(MEMORY) > now);
+        recent.fold(0, |sum, known| sum.saturating_add(known.demand))
+    }
+
+    /// Whether those who came lately will use up `available` before their leases end.
+    pub(super) fn want_more_than(&self, available: u64, now: u128) -> bool {
+        worth(self.demand(now), LONGEST_LIFETIME) > available
+    }
+
+    fn hear(&mut self, borrower: &Borrower, now: u128) {
+        if self.holders.len() >= MAX_HOLDERS {
+            self.holders.retain(|_, known| known.heard.saturating_add(MEMORY) > now);
+        }
+        // To forget a lease is safe: what it promised stays charged.
+        while self.holders.len() >= MAX_HOLDERS {
+            self.holders.pop_first();
+        }
+        let known = self.holders.entry(borrower.holder).or_default();
+        (known.heard, known.demand) = (now, borrower.demand);
+    }
+
+    fn active(&self, now: u128) -> u64 {
+        let active = self.holders.values().filter(|known| known.heard.saturating_add(MEMORY) > now).count();
+        u64::try_from(active).unwrap_or(u64::MAX).max(1)
+    }
+}
+
+/// The requests that a demand in thousandths per second makes in `lifetime` nanoseconds, and a quarter more.
+fn worth(demand: u64, lifetime: u128) -> u64 {
+    let thousandths = u128::from(demand).saturating_mul(lifetime).saturating_mul(5) / (4 * SECOND);
+    u64::try_from(thousandths / 1_000).unwrap_or(u64::MAX)
+}
+
+/// Half of what there is for each of those who come, rounded up.
+fn half(available: u64, active: u64) -> u64 {
+    let parts = active.saturating_mul(2);
+    available.checked_add(parts.saturating_sub(1)).and_then(|sum| sum.checked_div(parts)).unwrap_or(0).min(available)
+}
