@@ -119,7 +119,9 @@ pub(crate) struct Borrower {
     pub(crate) demand: u64,
     /// What one request costs.
     pub(crate) cost: u32,
-    /// What the holder has now.
+    /// The lease that the holder has, zero if it has none.
+    pub(crate) lease: u64,
+    /// What the holder has now, with what it sent along.
     pub(crate) held: u64,
 }
 

@@ -157,17 +157,6 @@ impl Authority {
         keys
     }
 
-    /// Returns what a rate's account has itself, after advancing to `now`.
-    #[cfg(test)]
-    pub(crate) fn has(&mut self, key: &str, now: Duration) -> Option<i128> {
-        let account = self.account(key)?;
-        account.kind_mut().advance(now.as_nanos());
-        match account {
-            Account::Rate(bucket) => Some(bucket.has()),
-            Account::Window(_) | Account::Quota(_) | Account::Concurrency(_) => None,
-        }
-    }
-
     /// Returns the number that this instance drew when it started.
     pub fn incarnation(&self) -> u64 {
         self.incarnation
@@ -259,16 +248,20 @@ impl Authority {
             kind.expect_back(due_now);
         }
         // Limits that name the same key are charged one after the other.
+        let due_alone = due_now;
         let due_now = if fit { due_now } else { due_together(question, dues, index) };
         let held = item.held.map_or(0, |held| held.stored);
-        let verdict = if fit { kind.allowed(held) } else { kind.denied(due_now) };
+        let verdict = if fit { kind.allowed(held.saturating_sub(item.paid)) } else { kind.denied(due_now) };
         if question.intent == Intent::Peek {
             return Some(Grant { verdict, ..Grant::nothing() });
         }
-        let borrower = Borrower { holder, sequence: question.sequence, demand: item.demand, cost: item.cost, held };
+        let (sequence, lease) = (question.sequence, item.held.map_or(0, |held| held.id));
+        let borrower = Borrower { holder, sequence, demand: item.demand, cost: item.cost, lease, held };
         let loan = kind.lend(&borrower);
         let reserve = if item.flags.reserve { kind.lend_reserve(&borrower) } else { None };
-        let hold = duration(kind.ticket(holder, due_now, fit).saturating_sub(now));
+        // What does not fit together may fit alone.
+        let hold = if due_now > due_alone { now } else { kind.ticket(holder, due_now, fit) };
+        let hold = duration(hold.saturating_sub(now));
         let verdict = match verdict {
             // To come before one's turn is useless.
             Verdict::Denied { remaining, retry_after } => {

@@ -213,16 +213,6 @@ impl Holder {
         &self.counters
     }
 
-    /// Returns what the lease of a key has.
-    #[cfg(test)]
-    pub(crate) fn has(&mut self, key: &str, now: Duration) -> i128 {
-        let now = nanos(now);
-        self.table.find(key).map_or(0, |entry| {
-            entry.roll(now);
-            entry.has()
-        })
-    }
-
     fn read_clock(&mut self, now: Duration) -> u64 {
         let clock = self.clock.read(nanos(now));
         if self.clock.epoch != self.epoch {

@@ -80,7 +80,7 @@ pub(crate) struct Held {
     pub(crate) id: u64,
     pub(crate) share: u32,
     pub(crate) capacity: u64,
-    /// What the holder has now.
+    /// What the holder has now, with what it sent along with this question and with others.
     pub(crate) stored: u64,
 }
 

@@ -6,9 +6,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Duration;
 
-use crate::{
-    Admission, Allowance, Answer, Ask, Authority, Decided, Decision, Failure, Holder, Question, Rate, Receipt, Want,
-};
+use crate::{Admission, Allowance, Ask, Authority, Decided, Decision, Failure, Holder, Question, Rate, Want};
 
 /// A moment in 2026, so that the arithmetic is that of a real clock.
 const START: u64 = 1_795_000_000_000_000_000;
@@ -92,6 +90,7 @@ struct Call {
     ask: Option<Ask>,
     /// None for a refresh.
     wants: Option<Vec<Want>>,
+    decided_at: Option<u64>,
 }
 
 /// What happened.
@@ -189,39 +188,13 @@ impl World {
         self.run_until(self.now + time);
     }
 
-    pub(crate) fn trace(&mut self, what: &str) {
-        if std::env::var("TRACE").is_err() {
-            return;
-        }
-        let now = self.clock();
-        let center = self.authority.has("k0", now).unwrap_or(-1);
-        let held: Vec<i128> = self.holders.iter_mut().map(|holder| holder.has("k0", now) / 1_000_000).collect();
-        let sum: i128 = held.iter().sum::<i128>() + center / 1_000_000;
-        eprintln!("{} {what} center {} held {held:?} sum {sum}", self.elapsed() / MILLI, center / 1_000_000);
-    }
-
     fn happen(&mut self, event: Event) {
-        let what = match &event {
-            Event::Arrive { call, bytes } => {
-                format!("arrive at authority {call} {:?}", Question::decode(bytes).unwrap())
-            }
-            Event::Reply { call, bytes, .. } => format!("reply {call} {:?}", Answer::decode(bytes)),
-            Event::TimeOut { .. } => String::new(),
-        };
-        if !what.is_empty() {
-            self.trace(&what);
-        }
-        self.occur(event);
-        if !what.is_empty() {
-            self.trace("          ");
-        }
-    }
-
-    fn occur(&mut self, event: Event) {
         match event {
             Event::Arrive { call, bytes } => {
                 let (bytes, answered) = self.serve(&bytes);
-                let (delay, at) = (self.latency(), self.now);
+                // A question that comes twice is decided once.
+                let at = *self.calls[call].decided_at.get_or_insert(self.now);
+                let delay = self.latency();
                 if !self.random.percent(self.weather.lost_percent) {
                     self.later(delay, Event::Reply { call, bytes, at, answered });
                 }
@@ -299,7 +272,7 @@ impl World {
         let bytes = ask.encode();
         let call = self.calls.len();
         let generation = self.generations[holder];
-        self.calls.push(Call { holder, generation, ask: Some(ask), wants });
+        self.calls.push(Call { holder, generation, ask: Some(ask), wants, decided_at: None });
         if !self.random.percent(self.weather.lost_percent) {
             let delay = self.latency();
             self.later(delay, Event::Arrive { call, bytes: bytes.clone() });
@@ -317,7 +290,6 @@ impl World {
             self.kill(holder);
         }
         self.seen.requests += 1;
-        self.trace(&format!("request at {holder}"));
         let (now, random) = (self.clock(), self.random.next());
         match self.holders[holder].admit("object", wants, now, random) {
             Admission::Decided(decision) => self.decided(holder, wants, decision, self.now),
@@ -373,10 +345,6 @@ pub(crate) fn want(key: &str, rate: Rate, cost: u32) -> Want {
     Want::new(key, Allowance::Rate(rate), cost).unwrap()
 }
 
-#[allow(dead_code)]
-pub(crate) fn unused(_: (Answer, Receipt)) {}
-
-#[cfg(test)]
 mod measured;
-#[cfg(test)]
 mod schedules;
+mod users;

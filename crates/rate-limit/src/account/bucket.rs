@@ -103,11 +103,6 @@ impl Bucket {
         (self.charged / 10).min(most)
     }
 
-    #[cfg(test)]
-    pub(crate) fn has(&self) -> i128 {
-        self.level.units
-    }
-
     fn own_capacity(&self) -> u64 {
         self.loans.own_capacity(self.rate.fill_nanos())
     }
@@ -206,11 +201,12 @@ impl Kind for Bucket {
     }
 
     fn era(&self) -> u64 {
-        self.era
+        // What was clipped at once is not promised in this era either.
+        if self.expected == 0 { 0 } else { self.era }
     }
 
     fn give_back(&mut self, era: u64, price: u64) {
-        if era == self.era {
+        if era != 0 && era == self.era {
             let back = price.min(self.expected);
             self.expected = self.expected.saturating_sub(back);
             self.level.credit(back);

@@ -239,7 +239,7 @@ impl<'a> World<'a> {
                 self.admitted.push(self.now);
             }
         }
-        let borrower = Borrower { holder, sequence, demand: 4_000, cost: 1, held: 0 };
+        let borrower = Borrower { holder, sequence, demand: 4_000, cost: 1, lease: 0, held: 0 };
         let loan = kind.lend(&borrower);
         let reserve = if question.reserve { kind.lend_reserve(&borrower) } else { None };
         if let Some(row) = kind.row() {

@@ -14,13 +14,17 @@ pub(super) struct Demand {
 }
 
 impl Demand {
-    pub(super) fn note(&mut self, cost: u32, now: u64) {
+    /// Counts a request, and returns the demand before it: what a random moment sees. To count the request itself would
+    /// see a demand of half a request a second where one comes each hour.
+    pub(super) fn note(&mut self, cost: u32, now: u64) -> u64 {
         self.decay(now);
+        let before = self.per_second();
         self.weight = self.weight.saturating_add(u64::from(cost).saturating_mul(ONE)).min(u64::MAX / 2);
+        before
     }
 
     /// Returns thousandths of a request of cost one, per second.
-    pub(super) fn per_second(&self) -> u64 {
+    fn per_second(&self) -> u64 {
         let weight = u128::from(self.weight).saturating_mul(1_000_000) / u128::from(ONE.saturating_mul(TAU_MS));
         u64::try_from(weight).unwrap_or(u64::MAX)
     }
@@ -75,7 +79,7 @@ mod tests {
     #[test]
     fn demand_is_forgotten() {
         let mut demand = Demand::default();
-        demand.note(1_000, 1);
+        assert_eq!(demand.note(1_000, 1), 0);
         let at_once = demand.per_second();
         assert_eq!(at_once, 500_000);
         demand.decay(2_000_000_001);

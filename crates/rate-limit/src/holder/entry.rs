@@ -16,6 +16,8 @@ use crate::want::{Accuracy, Mode, Want, WhenUnreachable};
 
 /// The longest time for which a denial is believed: an operator may reset a limit.
 const LONGEST_DENIAL: u64 = 30_000_000_000;
+/// For how long others wait for the answer to one that asks in a shortage.
+const PROBE: u64 = 250_000_000;
 /// An isolate's part of a bounded limit's tolerance: there may be so many isolates.
 const ISOLATES: u128 = 64;
 
@@ -25,6 +27,8 @@ pub(super) struct Entry {
     pub(super) key: Rc<str>,
     allowance: Allowance,
     demand: Demand,
+    /// The demand before the last request, in thousandths of a request of cost one.
+    per_second: u64,
     lease: Option<Lease>,
     /// A slice for when the object cannot be reached.
     reserve: Option<Lease>,
@@ -34,8 +38,9 @@ pub(super) struct Entry {
     last_loan: u64,
     /// Answers to questions up to this one belong to an entry that was forgotten.
     born: u64,
-    /// To ask for this price or more is useless until then.
-    quiet: Option<(u64, u64)>,
+    quiet: Option<Quiet>,
+    /// There was a shortage when the object last answered.
+    short: bool,
     /// What the object had when it last answered.
     elsewhere: u64,
     /// When a question was sent for which nobody waits.
@@ -71,12 +76,14 @@ impl Entry {
             key: Rc::clone(want.key()),
             allowance: want.allowance().clone(),
             demand: Demand::default(),
+            per_second: 0,
             lease: None,
             reserve: None,
             frozen: None,
             last_loan: 0,
             born,
             quiet: None,
+            short: false,
             elsewhere: 0,
             asked_at: None,
             debt: 0,
@@ -105,7 +112,7 @@ impl Entry {
             *self = Entry { debt, touched, ..Entry::new(want, sequence, now) };
         }
         self.roll(now);
-        self.demand.note(want.cost(), now);
+        self.per_second = self.demand.note(want.cost(), now);
     }
 
     pub(super) fn roll(&mut self, now: u64) {
@@ -122,7 +129,7 @@ impl Entry {
                 self.reserve = None;
             }
         }
-        if self.quiet.is_some_and(|(until, _)| until <= now) {
+        if self.quiet.is_some_and(|quiet| quiet.until <= now) {
             self.quiet = None;
         }
         if self.asked_at.is_some_and(|at| at.saturating_add(PATIENCE) <= now) {
@@ -148,12 +155,9 @@ impl Entry {
         if let Some(local) = self.lease.filter(|lease| lease.expiry == u64::MAX) {
             return Standing::Waits(local.wait(price, now).unwrap_or(LONGEST_DENIAL));
         }
-        match self.quiet {
-            Some((until, quiet_price)) if now < until && price >= quiet_price => {
-                let here = self.lease.and_then(|lease| lease.wait(price, now)).unwrap_or(u64::MAX);
-                return Standing::Waits(until.saturating_sub(now).min(here));
-            }
-            _ => {}
+        if let Some(quiet) = self.quiet.filter(|quiet| now < quiet.until && price >= quiet.price) {
+            let here = self.lease.and_then(|lease| lease.wait(price, now)).unwrap_or(u64::MAX);
+            return Standing::Waits(quiet.fits_at.saturating_sub(now).min(here));
         }
         match want.accuracy() {
             Accuracy::Bounded { parts_per_million } => {
@@ -172,11 +176,6 @@ impl Entry {
             lease.expect_back(price);
         }
         paid
-    }
-
-    #[cfg(test)]
-    pub(crate) fn has(&self) -> i128 {
-        self.lease.map_or(0, |lease| i128::from(lease.stored))
     }
 
     /// Undoes a payment of the same request.
@@ -204,7 +203,13 @@ impl Entry {
     }
 
     /// Pays what is there of a price, until the object has said whether the request passes.
+    ///
+    /// In a shortage one request asks, and those that come before the answer don't.
     pub(super) fn send_part(&mut self, price: u64, now: u64) -> u64 {
+        if self.short {
+            let until = now.saturating_add(PROBE);
+            self.quiet = Some(Quiet { until, fits_at: until, price });
+        }
         self.lease.as_mut().map_or(0, |lease| lease.send_part(price, now))
     }
 
@@ -215,7 +220,7 @@ impl Entry {
     }
 
     pub(super) fn lease_era(&self) -> u64 {
-        self.lease.map_or(0, |lease| lease.era)
+        self.lease.map_or(0, |lease| lease.era())
     }
 
     pub(super) fn pay_from_reserve(&mut self, price: u64) -> bool {
@@ -247,7 +252,7 @@ impl Entry {
         }
         // A quarter of a second before it runs out, so that nobody has to wait.
         let unit = u128::from(self.allowance.price(1));
-        let demand = u128::from(self.demand.per_second()).saturating_mul(unit) / 1_000;
+        let demand = u128::from(self.per_second).saturating_mul(unit) / 1_000;
         let life = u128::from(lease.expiry.saturating_sub(now));
         let spent = demand.saturating_mul(life) / 1_000_000_000;
         let earned = refill(life, lease.share).saturating_add(u128::from(lease.stored));
@@ -269,7 +274,7 @@ impl Entry {
             share: u32::try_from(lease.share).unwrap_or(u32::MAX),
             // What does not refill is lent only as far as it was not used.
             capacity: if lease.share == 0 { lease.usable() } else { lease.capacity },
-            stored: lease.stored,
+            stored: lease.with_sent(),
         });
         let (debt, credit) = (std::mem::take(&mut self.debt), std::mem::take(&mut self.credit));
         self.debt_sent = self.debt_sent.saturating_add(debt);
@@ -278,7 +283,7 @@ impl Entry {
             terms,
             cost: want.cost(),
             flags,
-            demand: self.demand.per_second(),
+            demand: self.per_second,
             remains: self.frozen,
             held,
             paid,
@@ -327,16 +332,20 @@ impl Entry {
         let unit = self.allowance.price(1);
         self.elsewhere = match grant.verdict {
             Verdict::Allowed { remaining, .. } => {
-                let held = item.held.map_or(0, |held| held.stored);
+                let held = item.held.map_or(0, |held| held.stored).saturating_sub(item.paid);
                 remaining.saturating_mul(unit).saturating_sub(held).saturating_sub(deposit)
             }
             Verdict::Denied { remaining, .. } => remaining.saturating_mul(unit).saturating_sub(deposit),
             Verdict::Open | Verdict::Closed { .. } => 0,
         };
-        let hold = u64::try_from(grant.hold.as_nanos()).unwrap_or(u64::MAX).min(LONGEST_DENIAL);
-        if hold > 0 {
-            let due = self.allowance.price(item.cost).saturating_sub(item.paid).max(1);
-            self.quiet = Some((now.saturating_add(hold), due));
+        let hold = nanos(grant.hold);
+        self.short = hold > 0 && grant.scarce;
+        if hold == 0 {
+            self.quiet = None;
+        } else {
+            let price = self.allowance.price(item.cost).saturating_sub(item.paid).max(1);
+            let until = now.saturating_add(hold.min(LONGEST_DENIAL));
+            self.quiet = Some(Quiet { until, fits_at: now.saturating_add(hold), price });
         }
         if let Some(loan) = &grant.loan {
             let later = Lease::new(question.sequence, loan, question.sent, now);
@@ -377,6 +386,7 @@ impl Entry {
     pub(super) fn unanswered(&mut self, item: &Item, question: Sent, now: u64) {
         self.roll(now);
         self.asked_at = None;
+        self.short = false;
         self.debt_sent = self.debt_sent.saturating_sub(item.debt);
         self.debt = self.debt.saturating_add(item.debt);
         self.credit(item.era, item.credit);
@@ -416,6 +426,16 @@ impl Entry {
         let remaining = self.lease.map_or(0, |lease| lease.stored).checked_div(unit).unwrap_or(0);
         Verdict::Denied { remaining, retry_after: duration(u128::from(wait)) }
     }
+}
+
+/// A time in which it is useless to ask.
+#[derive(Clone, Copy, Debug)]
+struct Quiet {
+    until: u64,
+    /// When a request of this price fits, if nobody comes before. Later than `until` if that is far away.
+    fits_at: u64,
+    /// For this price or more.
+    price: u64,
 }
 
 /// A question as its sender remembers it.

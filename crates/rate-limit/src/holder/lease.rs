@@ -28,7 +28,7 @@ pub(super) struct Lease {
     /// What was taken and may come back, in this era. Invariant: with the two above at most the capacity. When it would
     /// be more, the lease has been full since, nothing comes back, and a new era begins.
     expected: u64,
-    pub(super) era: u64,
+    era: u64,
     at: u64,
     pub(super) expiry: u64,
     lifetime: u64,
@@ -53,7 +53,7 @@ impl Lease {
         let (expected, in_flight, in_flight_since) = (0, 0, 0);
         let (expiry, lifetime) = (u64::MAX, u64::MAX);
         // Every lease has eras of its own.
-        let era = id << 32;
+        let era = (id << 32) | 1;
         Lease {
             id,
             first: id,
@@ -146,8 +146,13 @@ impl Lease {
         self.clip();
     }
 
+    /// Returns the era of what was just promised, zero if it was clipped at once.
+    pub(super) fn era(&self) -> u64 {
+        if self.expected == 0 { 0 } else { self.era }
+    }
+
     pub(super) fn give_back(&mut self, era: u64, price: u64) {
-        if era != self.era {
+        if era == 0 || era != self.era {
             return;
         }
         let back = price.min(self.expected);
@@ -162,6 +167,11 @@ impl Lease {
         let time = missing.saturating_mul(1 << 32).checked_add(u128::from(self.share.saturating_sub(1)))?;
         let time = u64::try_from(time.checked_div(u128::from(self.share))?).ok()?;
         (price <= self.capacity && now.saturating_add(time) < self.expiry).then_some(time)
+    }
+
+    /// Returns what is here and what was sent along with questions.
+    pub(super) fn with_sent(&self) -> u64 {
+        self.stored.saturating_add(self.in_flight)
     }
 
     /// Returns all that may still be used of it.

@@ -54,11 +54,6 @@ fn schedule(seed: u64) -> Seen {
     world.pass(5 * SECOND);
     for (index, rate) in rates.iter().enumerate() {
         let admitted = world.seen.admitted.get(&format!("k{index}")).cloned().unwrap_or_default();
-        if std::env::var("TRACE").is_ok() && index == 0 {
-            for (at, cost) in &admitted {
-                eprintln!("ADM {} {cost}", (at - 1_795_000_000_000_000_000) / MILLI);
-            }
-        }
         if let Err(over) = Definition::check(rate, &admitted) {
             panic!(
                 "seed {seed}: k{index} {rate:?}: {over} in {weather:?} with {holders} isolates, {:?}",
@@ -69,12 +64,13 @@ fn schedule(seed: u64) -> Seen {
     world.seen
 }
 
+/// Twenty thousand pass as well; the simulator runs more.
+const SCHEDULES: u64 = 150;
+
 #[test]
 fn no_schedule_exceeds_a_limit() {
-    let count = std::env::var("SCHEDULES").ok().and_then(|count| count.parse().ok()).unwrap_or(150);
     let (mut restarts, mut by_lease, mut unreachable) = (0, 0, 0);
-    let only = std::env::var("SEED").ok().and_then(|seed| seed.parse::<u64>().ok());
-    for seed in only.map_or(0..count, |seed| seed..seed + 1) {
+    for seed in 0..SCHEDULES {
         let seen = schedule(seed);
         restarts += seen.restarts;
         by_lease += seen.by_lease;

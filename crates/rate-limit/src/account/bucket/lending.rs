@@ -34,24 +34,28 @@ impl Bucket {
         let member = self.loans.hear(borrower.holder, borrower.demand, now)?;
         let latest = member.lease.as_ref().map(|lease| lease.latest()).filter(|latest| latest.is_live(now));
         // A question that was overtaken by a later one, which has spoken for the lease.
-        if member.last_id >= borrower.sequence {
+        let last_id = member.last_id;
+        if last_id >= borrower.sequence {
             return None;
         }
         let lifetime_ms = lifetime(member.lifetime_ms, latest, now);
         member.lifetime_ms = lifetime_ms;
         self.weigh();
-        // Two requests and a half within the time over which demand is averaged.
-        if borrower.demand.saturating_mul(2) < u64::from(borrower.cost).saturating_mul(2_500) {
+        // One request and a half, beside this one, within the time over which demand is averaged.
+        if borrower.demand.saturating_mul(2) < u64::from(borrower.cost).saturating_mul(1_500) {
             return None;
         }
 
         let interval = self.rate.interval_nanos().get();
         let lifetime = u128::from(lifetime_ms).saturating_mul(MILLI);
         let latest = latest.unwrap_or_default();
+        // What an answer brings that the holder has not heard of yet counts as if it had it all.
+        let heard = latest.capacity == 0 || borrower.lease == last_id;
+        let held = if heard { borrower.held } else { borrower.held.max(latest.capacity) };
         let others = self.loans.lent_to_others(borrower.holder);
         let target = self.fair.share_for(borrower.demand, &self.rate);
         let free = LENDABLE.saturating_sub(others.share);
-        let share = steady(target, latest.share).min(free).min(u64::from(u32::MAX));
+        let share = steady(target, latest.share, self.fair.is_scarce()).min(free).min(u64::from(u32::MAX));
 
         // What the holder should have at once: for half a second, and for what the share doesn't give over the lease.
         let demand = u128::from(borrower.demand).saturating_mul(u128::from(interval)) / 1_000;
@@ -59,22 +63,29 @@ impl Bucket {
         let earned = refill(lifetime, share);
         let buffer = small(demand / 2).max(price.saturating_mul(4));
         let shortfall = small((spent.saturating_mul(5) / 4).saturating_sub(earned));
-        let wanted = buffer.saturating_add(shortfall).saturating_sub(borrower.held);
+        let wanted = buffer.saturating_add(shortfall).saturating_sub(held);
 
         let fill = self.rate.fill_nanos();
-        let lendable = (fill / 10).saturating_mul(9).saturating_sub(others.capacity);
-        // Half of what is here, so that an isolate that comes a moment later finds as much. When there has been next to
-        // nothing for a while, nobody is served better by what lies here.
-        let most = if self.is_short() { self.level.units() } else { self.level.units() / 2 };
+        let lendable = (fill / 10).saturating_mul(9);
+        let part = small(u128::from(fill).saturating_mul(u128::from(share)) >> 32);
+        // Nobody gets so much of the capacity that for others there is less than their part.
+        let fair = part.max(lendable.checked_div(self.fair.members).unwrap_or(lendable)).max(held);
+        let lendable = lendable.saturating_sub(others.capacity).min(fair);
+        // Half of what is here, or less where several ask, so that one that comes a moment later finds as much. When there
+        // has been next to nothing for a while, nobody is served better by what lies here.
+        let parts = if self.is_short() { 1 } else { self.fair.members.clamp(1, 3).saturating_add(1) };
+        let most = self.level.units().checked_div(parts).unwrap_or(0);
         let whole = |units: u64| (units / interval).saturating_mul(interval);
-        let deposit = whole(wanted.min(most).min(lendable.saturating_sub(borrower.held)));
-        let held = borrower.held.saturating_add(deposit);
+        let deposit = whole(wanted.min(most).min(lendable.saturating_sub(held)));
+        let held = held.saturating_add(deposit);
 
         let room = fill.saturating_sub(others.capacity).saturating_sub(self.loans.reserve().capacity);
         let room = room.saturating_sub(self.level.units().saturating_sub(deposit));
-        let part = small(u128::from(fill).saturating_mul(u128::from(share)) >> 32);
-        let capacity = part.max(held).max(buffer.saturating_mul(2));
-        let capacity = steady(capacity, latest.capacity).max(held).min(room).min(lendable);
+        // Where all want more than there is, nobody has anything to store, and what is not lent keeps what comes in
+        // between two questions.
+        let needed = small(refill(SECOND / 10, share)).max(price.saturating_mul(2));
+        let capacity = if self.fair.is_scarce() { needed } else { part.max(buffer.saturating_mul(2)) }.max(held);
+        let capacity = steady(capacity, latest.capacity, self.fair.is_scarce()).max(held).min(room).min(lendable);
         let worth = u128::from(held).saturating_add(earned);
         if capacity < price || worth < u128::from(price).saturating_mul(3) {
             return None;
@@ -121,18 +132,32 @@ impl Bucket {
 
     pub(super) fn take_ticket(&mut self, holder: u64, price: u64, fit: bool) -> u128 {
         let now = self.now;
-        if self.level.holds(price.saturating_mul(2)) {
-            self.low_since = None;
-        } else {
+        let little = small(refill(SECOND, self.loans.own_share())).max(price.saturating_mul(2));
+        let units = self.level.units();
+        if units <= little {
             self.low_since.get_or_insert(now);
+        } else if !self.is_short() || units > little.saturating_mul(4) {
+            self.low_since = None;
         }
-        let pace = if self.is_short() { now.saturating_add(self.pace()) } else { now };
-        if fit {
-            return pace;
+        let until = match (self.is_short(), fit) {
+            (false, true) => now,
+            (false, false) => self.place(holder, price),
+            // What has fit may not fit again: then to ask before it does is as useless.
+            (true, true) => now.saturating_add(self.wait(price).max(self.pace(holder))),
+            (true, false) => self.place(holder, price).max(now.saturating_add(self.pace(holder))),
+        };
+        if let Some(member) = self.loans.members.get_mut(&holder) {
+            member.quiet_until = until;
         }
+        until
+    }
+
+    /// Returns when the holder's turn is, after those that wait already.
+    fn place(&mut self, holder: u64, price: u64) -> u128 {
+        let now = self.now;
         let kept = self.loans.members.get(&holder).map(|member| member.ticket).filter(|ticket| *ticket > now);
         if let Some(ticket) = kept {
-            return ticket.max(pace);
+            return ticket;
         }
         let fits_at = now.saturating_add(self.wait(price));
         let place = self.cursor.max(fits_at).min(fits_at.max(now.saturating_add(QUEUE)));
@@ -140,7 +165,7 @@ impl Bucket {
         if let Some(member) = self.loans.members.get_mut(&holder) {
             member.ticket = place;
         }
-        place.max(pace)
+        place
     }
 
     /// Returns whether there has been next to nothing for a while, because all together want more than there is.
@@ -149,10 +174,16 @@ impl Bucket {
         since && self.fair.is_scarce()
     }
 
-    /// Returns how often an isolate should ask during a shortage: all together once in a hundred requests.
-    fn pace(&self) -> u128 {
+    /// Returns how often an isolate should ask during a shortage: all together once in a hundred requests, or in fifty if
+    /// what is here would be full before.
+    fn pace(&self, holder: u64) -> u128 {
+        let lends = self.loans.members.get(&holder).is_some_and(|member| member.lease.is_some());
+        // Who has no lease waits for nothing else.
+        let longest = if lends { LONGEST / 2 } else { LONGEST / 4 };
         let (members, demand) = (u128::from(self.fair.members), u128::from(self.fair.demand.max(1)));
-        (members.saturating_mul(100_000).saturating_mul(SECOND) / demand).min(LONGEST / 4)
+        let hundred = members.saturating_mul(100_000).saturating_mul(SECOND).checked_div(demand).unwrap_or(longest);
+        let fills = time_for(u128::from(self.own_capacity()), self.loans.own_share()) / 2;
+        fills.saturating_mul(members).clamp(hundred / 2, hundred).min(longest)
     }
 
     /// Weighs demands anew, at most every tenth of a second where there are many.
@@ -208,13 +239,15 @@ fn reserve(rate: &Rate) -> Promise {
 fn lifetime(last_ms: u32, latest: Option<Promise>, now: u128) -> u32 {
     let Some(latest) = latest else { return FIRST_MS };
     let last_ms = last_ms.max(FIRST_MS);
-    let half = u128::from(last_ms).saturating_mul(MILLI) / 2;
+    // The holder's half is a little earlier than this clock's: its lease ends a guard before.
+    let half = u128::from(last_ms).saturating_mul(MILLI) / 8 * 5;
     if latest.until.saturating_sub(now) > half { last_ms } else { last_ms.saturating_mul(2).min(LONGEST_MS) }
 }
 
-/// A lease shrinks only by a quarter or more: what was promised is set aside anyway.
-fn steady(target: u64, latest: u64) -> u64 {
-    if target < latest && target >= latest / 4 * 3 { latest } else { target }
+/// A lease shrinks only by a quarter or more, where others don't wait for it: what was promised is set aside anyway.
+fn steady(target: u64, latest: u64, scarce: bool) -> u64 {
+    let least = if scarce { latest / 32 * 31 } else { latest / 4 * 3 };
+    if target < latest && target >= least { latest } else { target }
 }
 
 fn small(units: u128) -> u64 {

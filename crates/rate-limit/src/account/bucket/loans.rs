@@ -54,8 +54,10 @@ pub(super) struct Member {
     /// The id of its last lease. A question before that was overtaken.
     pub(super) last_id: u64,
     pub(super) reserve: Promise,
-    /// Until when it is useless to ask.
+    /// When its turn is.
     pub(super) ticket: u128,
+    /// Until when it was told not to ask.
+    pub(super) quiet_until: u128,
 }
 
 /// A lease on record.
@@ -366,7 +368,7 @@ impl Member {
     /// Returns whether the isolate's demand still counts: it has asked within a lifetime and a half of its lease.
     pub(super) fn is_present(&self, now: u128) -> bool {
         let patience = u128::from(self.lifetime_ms).saturating_mul(1_500_000).max(PATIENCE);
-        self.heard.saturating_add(patience) > now
+        self.heard.max(self.quiet_until).saturating_add(patience) > now
     }
 }
 

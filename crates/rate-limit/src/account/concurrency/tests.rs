@@ -89,7 +89,7 @@ fn a_holder_that_comes_often_gets_a_quarter_more_for_longer() {
     let mut account = opened(100, None, START);
     account.claim(1, 1, None);
     account.take(1, 8);
-    let mut borrower = Borrower { holder: 1, sequence: 1, demand: 10_000, cost: 1, held: 0 };
+    let mut borrower = Borrower { holder: 1, sequence: 1, demand: 10_000, cost: 1, lease: 0, held: 0 };
     let mut lend = |sequence, demand| {
         borrower = Borrower { sequence, demand, ..borrower };
         account.claim(1, sequence, Some(&held(sequence - 1, 8)));
@@ -304,7 +304,7 @@ impl World {
                 account.advance(self.now);
                 account.claim(holder, sequence, Some(&held));
                 let taken = waits && account.take(holder, 1);
-                let loan = account.lend(&Borrower { holder, sequence, demand: 4_000, cost: 1, held: 0 });
+                let loan = account.lend(&Borrower { holder, sequence, demand: 4_000, cost: 1, lease: 0, held: 0 });
                 if let Some(row) = account.row() {
                     self.row = Some(row.bytes);
                 }

@@ -111,7 +111,7 @@ fn a_lease_is_worth_the_demand_and_at_most_half_of_what_is_left() {
     let now = at("2026-07-01T12:00:00Z");
     let deposit = |requests, demand| {
         let mut account = opened(requests, None, now);
-        let borrower = Borrower { holder: 1, sequence: 1, demand, cost: 1, held: 0 };
+        let borrower = Borrower { holder: 1, sequence: 1, demand, cost: 1, lease: 0, held: 0 };
         account.lend(&borrower).map(|loan| (loan.deposit, loan.lifetime_ms))
     };
     // Ten a second for two seconds, and a quarter more.
@@ -129,7 +129,7 @@ fn a_lease_doubles_its_life_and_ends_before_its_window() {
     let mut account = opened(1_000, None, at("2026-07-01T23:59:40Z"));
     let lifetimes = (1..=6_u64).map(|sequence| {
         account.advance(account.now + SECOND * 3);
-        let borrower = Borrower { holder: 1, sequence, demand: 10_000, cost: 1, held: 0 };
+        let borrower = Borrower { holder: 1, sequence, demand: 10_000, cost: 1, lease: 0, held: 0 };
         account.lend(&borrower).map(|loan| loan.lifetime_ms)
     });
     let expected = [Some(2_000), Some(4_000), Some(8_000), Some(7_950), Some(4_950), Some(1_950)];
@@ -140,7 +140,7 @@ fn a_lease_doubles_its_life_and_ends_before_its_window() {
 fn what_remains_of_a_lease_is_taken_back_once() {
     let now = at("2026-07-01T12:00:00Z");
     let mut account = opened(1_000, None, now);
-    let borrower = Borrower { holder: 1, sequence: 7, demand: 10_000, cost: 1, held: 0 };
+    let borrower = Borrower { holder: 1, sequence: 7, demand: 10_000, cost: 1, lease: 0, held: 0 };
     assert_eq!(account.lend(&borrower).map(|loan| loan.deposit), Some(25));
     account.advance(now + 3 * SECOND);
     account.take_back(1, Remains { id: 6, left: 20 });
@@ -171,7 +171,7 @@ fn a_guess_comes_back_as_far_as_it_was_promised() {
 fn a_twentieth_is_set_aside_once_somebody_wants_a_reserve() {
     let now = at("2026-07-01T12:00:00Z");
     let mut account = opened(100, None, now);
-    let borrower = Borrower { holder: 1, sequence: 1, demand: 1_000, cost: 1, held: 0 };
+    let borrower = Borrower { holder: 1, sequence: 1, demand: 1_000, cost: 1, lease: 0, held: 0 };
     assert_eq!(account.available(), 100);
     assert_eq!(account.lend_reserve(&borrower).map(|loan| (loan.deposit, loan.lifetime_ms)), Some((3, 600_000)));
     assert_eq!((account.available(), account.used), (95, 3));
@@ -232,7 +232,7 @@ fn a_window_writes_about_a_hundred_rows() {
 fn a_reset_forgets_what_was_used_and_keeps_what_is_lent() {
     let mut account = opened(1_000, None, at("2026-07-01T12:00:00Z"));
     account.take(1, 500);
-    account.lend(&Borrower { holder: 1, sequence: 1, demand: 10_000, cost: 1, held: 0 });
+    account.lend(&Borrower { holder: 1, sequence: 1, demand: 10_000, cost: 1, lease: 0, held: 0 });
     account.row();
     account.reset();
     assert_eq!((account.used, account.available()), (25, 975));
