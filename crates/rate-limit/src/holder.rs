@@ -6,6 +6,7 @@ mod clock;
 mod counters;
 mod demand;
 mod entry;
+mod in_progress;
 mod lease;
 pub(crate) mod permits;
 mod receipt;
@@ -107,9 +108,10 @@ impl Holder {
             return Admission::Decided(self.decision(wants, verdicts, None, refresh, Decided::Lease));
         }
         let known = !places.iter().any(|placed| placed.standing == Standing::Asks);
-        if known && self.pay(wants, places) {
-            let verdicts = self.verdicts(places, now);
+        if known && self.pay(wants, places, clock) {
+            let mut verdicts = self.verdicts(places, now);
             let receipt = self.receipt(wants, places);
+            let receipt = self.in_progress(object, wants, &mut verdicts, receipt);
             let refresh = self.refresh(object, wants, places, now, clock);
             return Admission::Decided(self.decision(wants, verdicts, receipt, refresh, Decided::Lease));
         }
@@ -128,8 +130,9 @@ impl Holder {
         };
         self.circuits.succeeded(ask.object());
         self.receive(ask, &grants, charged, clock);
-        let verdicts: Vec<Verdict> = grants.iter().map(|grant| grant.verdict).collect();
+        let mut verdicts: Vec<Verdict> = grants.iter().map(|grant| grant.verdict).collect();
         let receipt = self.receipt_of_answer(ask, wants, &grants).filter(|_| charged);
+        let receipt = if charged { self.in_progress(ask.object(), wants, &mut verdicts, receipt) } else { receipt };
         let decision = self.decision(wants, verdicts, receipt, None, Decided::Authority);
         Decision { allowed: decision.allowed && charged, ..decision }
     }
@@ -166,12 +169,13 @@ impl Holder {
             return;
         };
         charge.settled = true;
-        let Some(entry) = self.table.find(&charge.key) else { return };
+        // What is in progress is counted, not priced.
+        let Some(entry) = self.table.find(&charge.key).filter(|entry| entry.permits.is_none()) else { return };
         entry.roll(clock);
         let unit = entry.unit();
         if let Some(more) = actual_cost.checked_sub(charge.reserved).filter(|more| *more > 0) {
             let here = u32::try_from(entry.stored() / unit).unwrap_or(u32::MAX).min(more);
-            entry.pay(unit.get().saturating_mul(u64::from(here)), false);
+            entry.pay(unit.get().saturating_mul(u64::from(here)), false, clock);
             let owed = u64::from(more.saturating_sub(here));
             entry.debt = entry.debt.saturating_add(owed);
             self.counters.debt = self.counters.debt.saturating_add(owed);
@@ -189,8 +193,8 @@ impl Holder {
     ///
     /// A question that comes back is to be sent like a [`Decision::refresh`].
     pub fn release(&mut self, receipt: Receipt, now: Duration) -> Option<Ask> {
-        let _ = (receipt, now);
-        None
+        let clock = self.read_clock(now);
+        self.finish(receipt, now, clock)
     }
 
     /// Returns a question that only looks: nothing is charged or lent, and nothing changes at the object.
@@ -242,11 +246,11 @@ impl Holder {
 
     /// Takes the cost from every limit that has it, or from none if one that is enforced turns out not to have it: that
     /// is so when two wants name the same key.
-    fn pay(&mut self, wants: &[Want], places: &[Placed]) -> bool {
+    fn pay(&mut self, wants: &[Want], places: &[Placed], clock: u64) -> bool {
         for (index, (placed, want)) in places.iter().zip(wants).enumerate() {
             let Some(entry) = self.table.at(placed.place) else { continue };
             let paid = match placed.standing {
-                Standing::Pays => entry.pay(placed.price, placed.comes_back),
+                Standing::Pays => entry.pay(placed.price, placed.comes_back, clock),
                 Standing::Owes => {
                     let cost = u64::from(want.cost());
                     entry.debt = entry.debt.saturating_add(cost);
@@ -320,7 +324,7 @@ impl Holder {
         for (placed, want) in places.iter().zip(wants) {
             let Some(entry) = self.table.at(placed.place) else { continue };
             let paid = match intent {
-                Intent::Request => entry.send_part(placed.price, clock),
+                Intent::Request => entry.send_part(placed.price, self.sequence, clock),
                 Intent::Refresh | Intent::Peek => {
                     entry.asked(clock);
                     0
@@ -350,7 +354,7 @@ impl Holder {
             let (key, reserved) = (want.key().clone(), want.cost());
             charges.push(Charged { index, key, reserved, paid, era, era_there: 0, settled: false });
         }
-        Some(Receipt { charges })
+        Some(Receipt { charges, ..Receipt::default() })
     }
 
     /// Returns what is to be settled of a request that was charged there.
@@ -363,7 +367,7 @@ impl Holder {
                 charges.push(Charged { index, key, reserved, paid: item.paid, era, era_there, settled: false });
             }
         }
-        (!charges.is_empty()).then_some(Receipt { charges })
+        (!charges.is_empty()).then_some(Receipt { charges, ..Receipt::default() })
     }
 
     fn grants(&self, ask: &Ask, answer: &[u8]) -> Option<(Vec<Grant>, bool)> {

@@ -184,6 +184,10 @@ impl Kind for InProgress {
     }
 
     fn take(&mut self, holder: u64, price: u64) -> bool {
+        if price == 0 {
+            // The holder has started the request with a permit that it had.
+            return true;
+        }
         let fits = self.fits(price) && self.has_room_for(holder);
         if fits {
             self.give(holder, price, START_WITHIN);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::demand::Demand;
 use super::lease::{Lease, PATIENCE};
+use super::permits::Permits;
 use crate::account::bucket::{WHOLE, refill};
 use crate::allowance::Allowance;
 use crate::answer::Grant;
@@ -18,6 +19,8 @@ use crate::want::{Accuracy, Mode, Want, WhenUnreachable};
 const LONGEST_DENIAL: u64 = 30_000_000_000;
 /// For how long others wait for the answer to one that asks in a shortage.
 const PROBE: u64 = 250_000_000;
+/// For how long the number of requests in progress elsewhere says something.
+const PROGRESS_KNOWN: Duration = Duration::from_secs(1);
 /// An isolate's part of a bounded limit's tolerance: there may be so many isolates.
 const ISOLATES: u128 = 64;
 
@@ -52,6 +55,8 @@ pub(super) struct Entry {
     /// Cost to be given back to the object, and the era in which it was charged.
     credit: u64,
     era: u64,
+    /// Where requests in progress are counted, instead of all of the above.
+    pub(super) permits: Option<Box<Permits>>,
     /// The last request that used this entry.
     pub(super) touched: u64,
     pub(super) used: bool,
@@ -90,6 +95,7 @@ impl Entry {
             debt_sent: 0,
             credit: 0,
             era: 0,
+            permits: matches!(want.allowance(), Allowance::Concurrency(_)).then(Box::default),
             touched: 0,
             used: true,
         };
@@ -109,13 +115,19 @@ impl Entry {
         if self.allowance != *want.allowance() {
             // Other numbers: what was lent, and what is on its way, counts in another unit.
             let (debt, touched) = (self.debt, self.touched);
-            *self = Entry { debt, touched, ..Entry::new(want, sequence, now) };
+            let new = Entry::new(want, sequence, now);
+            // What is in progress goes on.
+            let permits = new.permits.and_then(|permits| self.permits.take().or(Some(permits)));
+            *self = Entry { debt, touched, permits, ..new };
         }
         self.roll(now);
         self.per_second = self.demand.note(want.cost(), now);
     }
 
     pub(super) fn roll(&mut self, now: u64) {
+        if let Some(permits) = &mut self.permits {
+            permits.roll(now);
+        }
         if let Some(lease) = &mut self.lease {
             lease.roll(now);
             if !lease.is_live(now) {
@@ -143,13 +155,16 @@ impl Entry {
         let local = self.lease.filter(|lease| lease.expiry == u64::MAX);
         (self.lease, self.reserve, self.frozen, self.quiet, self.asked_at) = (None, None, None, None, None);
         self.born = sequence;
+        if let Some(permits) = &mut self.permits {
+            permits.drop_lent();
+        }
         if let Some(local) = local {
             self.lease = Some(local.emptied(now));
         }
     }
 
     pub(super) fn standing(&self, want: &Want, price: u64, now: u64) -> Standing {
-        if self.lease.is_some_and(|lease| lease.stored >= price) {
+        if self.holds(price, now) {
             return Standing::Pays;
         }
         if let Some(local) = self.lease.filter(|lease| lease.expiry == u64::MAX) {
@@ -160,6 +175,8 @@ impl Entry {
             return Standing::Waits(quiet.fits_at.saturating_sub(now).min(here));
         }
         match want.accuracy() {
+            // A request in progress is no debt that could be repaid.
+            _ if self.permits.is_some() => Standing::Asks,
             Accuracy::Bounded { parts_per_million } => {
                 let bound = u128::from(want.allowance().capacity()).saturating_mul(u128::from(parts_per_million));
                 let owed = self.debt.saturating_add(self.debt_sent).saturating_add(u64::from(want.cost()));
@@ -169,7 +186,11 @@ impl Entry {
         }
     }
 
-    pub(super) fn pay(&mut self, price: u64, comes_back: bool) -> bool {
+    pub(super) fn pay(&mut self, price: u64, comes_back: bool, now: u64) -> bool {
+        let timeout = self.timeout();
+        if let Some(permits) = &mut self.permits {
+            return permits.try_start(price, timeout, now);
+        }
         let Some(lease) = &mut self.lease else { return false };
         let paid = lease.pay(price);
         if paid && comes_back {
@@ -180,6 +201,9 @@ impl Entry {
 
     /// Undoes a payment of the same request.
     pub(super) fn undo(&mut self, price: u64, came_back: bool) {
+        if let Some(permits) = &mut self.permits {
+            return permits.undo();
+        }
         if let Some(lease) = &mut self.lease {
             if came_back {
                 lease.expect_no_more(price);
@@ -205,7 +229,14 @@ impl Entry {
     /// Pays what is there of a price, until the object has said whether the request passes.
     ///
     /// In a shortage one request asks, and those that come before the answer don't.
-    pub(super) fn send_part(&mut self, price: u64, now: u64) -> u64 {
+    pub(super) fn send_part(&mut self, price: u64, sequence: u64, now: u64) -> u64 {
+        let timeout = self.timeout();
+        if let Some(permits) = &mut self.permits
+            && permits.try_start(price, timeout, now)
+        {
+            permits.ask(sequence);
+            return price;
+        }
         if self.short {
             let until = now.saturating_add(PROBE);
             self.quiet = Some(Quiet { until, fits_at: until, price });
@@ -231,17 +262,24 @@ impl Entry {
         self.reserve.is_some_and(|reserve| reserve.stored >= price)
     }
 
-    pub(super) fn holds(&self, price: u64) -> bool {
+    pub(super) fn holds(&self, price: u64, now: u64) -> bool {
+        if let Some(permits) = &self.permits {
+            return permits.free(self.timeout(), now) >= price;
+        }
         self.lease.is_some_and(|lease| lease.stored >= price)
     }
 
     /// Returns whether a question in the background pays: the lease nears its end, or what it holds does.
-    pub(super) fn wants_refresh(&self, price: u64, now: u64) -> bool {
+    pub(super) fn wants_refresh(&mut self, price: u64, now: u64) -> bool {
         if self.asked_at.is_some() {
             return false;
         }
         if self.debt > 0 {
             return true;
+        }
+        let timeout = self.timeout();
+        if let Some(permits) = &mut self.permits {
+            return permits.is_to_renew(timeout, now);
         }
         let Some(lease) = self.lease.filter(|lease| lease.expiry != u64::MAX) else { return false };
         if lease.is_old(now) {
@@ -276,6 +314,7 @@ impl Entry {
             capacity: if lease.share == 0 { lease.usable() } else { lease.capacity },
             stored: lease.with_sent(),
         });
+        let held = self.permits.as_mut().map(|permits| permits.report(nanos(now))).or(held);
         let (debt, credit) = (std::mem::take(&mut self.debt), std::mem::take(&mut self.credit));
         self.debt_sent = self.debt_sent.saturating_add(debt);
         Item {
@@ -315,6 +354,9 @@ impl Entry {
             return;
         }
         self.roll(now);
+        if self.permits.is_some() {
+            self.receive_permits(item, grant, question, charged, now);
+        }
         if let Some(lease) = self.lease_that_sent(item, question, now) {
             if charged && grant.verdict.is_allowed() {
                 lease.sent_part_used(item.paid);
@@ -347,7 +389,7 @@ impl Entry {
             let until = now.saturating_add(hold.min(LONGEST_DENIAL));
             self.quiet = Some(Quiet { until, fits_at: now.saturating_add(hold), price });
         }
-        if let Some(loan) = &grant.loan {
+        if let Some(loan) = grant.loan.as_ref().filter(|_| self.permits.is_none()) {
             let later = Lease::new(question.sequence, loan, question.sent, now);
             self.take_loan(later, deposit, now);
         }
@@ -360,6 +402,41 @@ impl Entry {
                 None => {}
             }
         }
+    }
+
+    /// Takes in permits, and starts the request if it passes and they arrive in time: whether they did, `confirm` says.
+    fn receive_permits(&mut self, item: &Item, grant: &Grant, question: Sent, charged: bool, now: u64) {
+        let timeout = self.timeout();
+        let Some(permits) = &mut self.permits else { return };
+        let price = u64::from(item.cost);
+        let passes = charged && grant.verdict.is_allowed();
+        let taken = if passes { price.saturating_sub(item.paid) } else { 0 };
+        permits.answered(question.sequence);
+        permits.receive(question.sequence, taken, grant.loan.as_ref(), timeout, question.sent, now);
+        if passes {
+            permits.try_start(price, timeout, now);
+        }
+    }
+
+    /// Returns for how long a request in progress counts, zero for a limit that counts something else.
+    pub(super) fn timeout(&self) -> u64 {
+        match &self.allowance {
+            Allowance::Concurrency(concurrency) => nanos(concurrency.timeout()),
+            Allowance::Rate(_) | Allowance::Window(_) | Allowance::Quota(_) => 0,
+        }
+    }
+
+    /// Returns what could be taken here, in the limit's unit.
+    fn here(&self, now: u64) -> u64 {
+        match &self.permits {
+            Some(permits) => permits.free(self.timeout(), now),
+            None => self.lease.map_or(0, |lease| lease.stored),
+        }
+    }
+
+    /// Returns whether this must not be forgotten: requests are in progress.
+    pub(super) fn is_in_use(&mut self, now: u64) -> bool {
+        self.permits.as_mut().is_some_and(|permits| permits.in_use(now) > 0)
     }
 
     /// Returns the lease that a part of the price was taken from, if it goes on.
@@ -390,6 +467,9 @@ impl Entry {
         self.debt_sent = self.debt_sent.saturating_sub(item.debt);
         self.debt = self.debt.saturating_add(item.debt);
         self.credit(item.era, item.credit);
+        if let Some(permits) = &mut self.permits {
+            permits.answered(question.sequence);
+        }
         if self.counts_like(&item.terms)
             && let Some(lease) = self.lease_that_sent(item, question, now)
         {
@@ -410,13 +490,13 @@ impl Entry {
     /// Returns what a request hears that fits, as far as is known here.
     pub(super) fn allowed(&self, now: Duration) -> Verdict {
         let unit = self.allowance.price(1);
-        let stored = self.lease.map_or(0, |lease| lease.stored);
+        let stored = self.here(nanos(now));
         let remaining = stored.saturating_add(self.elsewhere).checked_div(unit).unwrap_or(0);
         let effective_window = match &self.allowance {
             Allowance::Rate(_) => Duration::from_nanos(unit.saturating_mul(remaining.max(1))),
             Allowance::Window(window) => window.per(),
             Allowance::Quota(quota) => quota.calendar().windows(now).end.saturating_sub(now),
-            Allowance::Concurrency(concurrency) => concurrency.timeout(),
+            Allowance::Concurrency(_) => PROGRESS_KNOWN,
         };
         Verdict::Allowed { remaining, effective_window }
     }

@@ -19,7 +19,7 @@ const IDLE_AFTER: u64 = 1_000_000_000;
 const PACE: u64 = 250_000_000;
 
 /// The permits for one key. Times are nanoseconds since the Unix epoch, by the isolate's clock.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Permits {
     /// The latest question whose answer added permits.
     id: u64,
@@ -37,6 +37,10 @@ pub(crate) struct Permits {
     last_report: u64,
     /// The most in use since the last report, and between the two before that.
     peaks: [u64; 2],
+    /// What was started for the request that is being decided.
+    fresh: Vec<Started>,
+    /// What was started for requests that wait for an answer, by the number of the question.
+    asking: BTreeMap<u64, Vec<Started>>,
 }
 
 /// A request in progress. Dropped without [`Permits::finish`], it counts until its timeout is over.
@@ -47,18 +51,10 @@ pub(crate) struct Started {
     number: u64,
 }
 
-/// What a question is to say about permits that are not in use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Idle {
-    /// As many as were in use lately are kept.
-    Kept,
-    /// All are given back.
-    Returned,
-}
-
 impl Permits {
     /// Starts a request that counts for at most `timeout` nanoseconds, if there is a permit that lives as long.
     pub(crate) fn start(&mut self, cost: u64, timeout: u64, now: u64) -> Option<Started> {
+        self.roll(now);
         if self.free(timeout, now) < cost {
             return None;
         }
@@ -67,13 +63,52 @@ impl Permits {
         self.running.insert((started.deadline, started.number), cost);
         self.in_use = self.in_use.saturating_add(cost);
         self.last_start = now;
-        self.peaks = [self.peaks[0].max(self.in_use), self.peaks[1]];
+        let [latest, before] = self.peaks;
+        self.peaks = [latest.max(self.in_use), before];
         Some(started)
     }
 
-    /// Returns how many permits a request with this timeout could be started with.
-    pub(crate) fn free(&mut self, timeout: u64, now: u64) -> u64 {
-        self.roll(now);
+    /// Starts a request on trial: [`Permits::undo`] takes it back, [`Permits::confirm`] hands out its receipt.
+    pub(crate) fn try_start(&mut self, cost: u64, timeout: u64, now: u64) -> bool {
+        let started = self.start(cost, timeout, now);
+        let is_started = started.is_some();
+        self.fresh.extend(started);
+        is_started
+    }
+
+    /// Takes back the last request that was started on trial.
+    pub(crate) fn undo(&mut self) {
+        if let Some(started) = self.fresh.pop() {
+            self.finish(started);
+        }
+    }
+
+    /// Returns the receipt of a request that was started on trial, if there is one.
+    pub(crate) fn confirm(&mut self) -> Option<Started> {
+        self.fresh.pop()
+    }
+
+    /// Lets what was started on trial wait for the answer to a question.
+    pub(crate) fn ask(&mut self, sequence: u64) {
+        if let Some(started) = self.fresh.pop() {
+            self.asking.entry(sequence).or_default().push(started);
+        }
+    }
+
+    /// Ends what waited for the answer to a question. If the request passes, it is started anew: its timeout counts from
+    /// when it is let through.
+    pub(crate) fn answered(&mut self, sequence: u64) {
+        let Some(mut waiting) = self.asking.remove(&sequence) else { return };
+        if let Some(started) = waiting.pop() {
+            self.finish(started);
+        }
+        if !waiting.is_empty() {
+            self.asking.insert(sequence, waiting);
+        }
+    }
+
+    /// Returns how many permits a request with this timeout could be started with, as of the last `roll`.
+    pub(crate) fn free(&self, timeout: u64, now: u64) -> u64 {
         if self.can_start(timeout, now) { self.permits.saturating_sub(self.in_use) } else { 0 }
     }
 
@@ -110,15 +145,18 @@ impl Permits {
         self.id = self.id.max(sequence);
     }
 
-    /// Gives back what is to be given back, and returns what the object must be told with the next question.
-    pub(crate) fn report(&mut self, idle: Idle, now: u64) -> Held {
+    /// Gives up all permits that are idle: the next report says so.
+    pub(crate) fn return_idle(&mut self) {
+        self.permits = self.permits.min(self.in_use);
+        self.peaks = [self.in_use, 0];
+    }
+
+    /// Gives up what was not in use lately, and returns what the object must be told with the next question.
+    pub(crate) fn report(&mut self, now: u64) -> Held {
         self.roll(now);
-        let kept = match idle {
-            Idle::Kept => self.peaks.into_iter().fold(0, u64::max),
-            Idle::Returned => 0,
-        };
-        self.permits = self.permits.min(kept.max(self.in_use));
-        self.peaks = [self.in_use, self.peaks[0]];
+        let [latest, before] = self.peaks;
+        self.permits = self.permits.min(latest.max(before).max(self.in_use));
+        self.peaks = [self.in_use, latest];
         self.told = self.told.max(self.id);
         self.last_report = now;
         let capacity = self.permits.max(self.in_use);
@@ -157,16 +195,15 @@ impl Permits {
         (self.permits, self.expiry) = (0, 0);
     }
 
-    /// Returns whether all of this may be forgotten: nothing is in progress. (What is lent comes home by itself.)
-    pub(crate) fn is_forgettable(&mut self, now: u64) -> bool {
-        self.in_use(now) == 0
-    }
-
     fn can_start(&self, timeout: u64, now: u64) -> bool {
         now.saturating_add(timeout) <= self.expiry
     }
 
-    fn roll(&mut self, now: u64) {
+    /// Ends what counts no more.
+    pub(crate) fn roll(&mut self, now: u64) {
+        if self.asking.len() > self.running.len() {
+            self.asking.retain(|_, waiting| waiting.iter().any(|started| started.deadline > now));
+        }
         while let Some(entry) = self.running.first_entry().filter(|entry| entry.key().0 <= now) {
             self.in_use = self.in_use.saturating_sub(entry.remove());
         }

@@ -2,11 +2,18 @@
 
 use std::rc::Rc;
 
+use super::permits::Started;
+use crate::want::Want;
+
 /// What a request holds until it ends. Give it back to [`Holder::release`](crate::Holder::release).
 #[derive(Debug, Default)]
 #[must_use]
 pub struct Receipt {
     pub(super) charges: Vec<Charged>,
+    /// The object of the limits below.
+    pub(super) object: String,
+    /// What is in progress, and by which limit it is counted.
+    pub(super) running: Vec<(Want, Started)>,
 }
 
 /// A cost that was a guess.

@@ -40,7 +40,7 @@ impl Table {
         let mut entry = Entry::new(want, born, now);
         entry.touched = request;
         let key = Rc::clone(&entry.key);
-        let place = if self.entries.len() < self.max_entries { None } else { self.victim(request) };
+        let place = if self.entries.len() < self.max_entries { None } else { self.victim(request, now) };
         let (place, forgotten) = match place.and_then(|place| Some((place, self.entries.get_mut(place)?))) {
             Some((place, victim)) => {
                 self.places.remove(&victim.key);
@@ -74,15 +74,15 @@ impl Table {
     }
 
     /// Chooses whom to forget: the first that was not used since the hand last came by (the CLOCK algorithm), two rounds
-    /// later for one that owes. Never an entry of the request itself.
-    fn victim(&mut self, request: u64) -> Option<usize> {
+    /// later for one that owes. Never an entry of the request itself, nor one whose requests are in progress.
+    fn victim(&mut self, request: u64, now: u64) -> Option<usize> {
         let count = self.entries.len();
         for step in 0..count.saturating_mul(3) {
             let place = self.hand;
             self.hand = self.hand.saturating_add(1).checked_rem(count).unwrap_or(0);
             let Some(entry) = self.entries.get_mut(place) else { continue };
             let owes = entry.debt > 0 && step < count.saturating_mul(2);
-            if entry.touched == request || owes {
+            if entry.touched == request || owes || entry.is_in_use(now) {
                 continue;
             }
             if !std::mem::take(&mut entry.used) {

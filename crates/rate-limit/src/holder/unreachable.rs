@@ -38,15 +38,16 @@ impl Holder {
             verdicts.push(match (payer, refused) {
                 (Payer::Nobody, _) => Verdict::Closed { retry_after: duration(u128::from(pause)) },
                 (_, true) => Verdict::Open,
-                (payer, false) => self.charge(want, *payer, now, pause),
+                (payer, false) => self.charge(want, *payer, now, clock, pause),
             });
         }
         let by_lease = payers.iter().all(|payer| *payer == Payer::Lease);
         let decided = if by_lease { Decided::Lease } else { Decided::Unreachable };
-        self.decision(wants, verdicts, None, None, decided)
+        let receipt = self.in_progress(object, wants, &mut verdicts, None);
+        self.decision(wants, verdicts, receipt, None, decided)
     }
 
-    fn charge(&mut self, want: &Want, payer: Payer, now: Duration, pause: u64) -> Verdict {
+    fn charge(&mut self, want: &Want, payer: Payer, now: Duration, clock: u64, pause: u64) -> Verdict {
         let price = want.allowance().price(want.cost());
         let closed = Verdict::Closed { retry_after: duration(u128::from(pause)) };
         let Some(entry) = self.table.find(want.key()) else {
@@ -54,7 +55,7 @@ impl Holder {
         };
         match payer {
             // Two wants of one request may name the same key: the second may find less than was seen.
-            Payer::Lease if entry.pay(price, false) => entry.allowed(now),
+            Payer::Lease if entry.pay(price, false, clock) => entry.allowed(now),
             Payer::Reserve if entry.pay_from_reserve(price) => entry.allowed(now),
             Payer::Lease | Payer::Reserve | Payer::Nobody => closed,
             Payer::Debt => {
@@ -78,7 +79,7 @@ fn payer(entry: &mut Entry, want: &Want, clock: u64) -> Payer {
         return blind(want);
     }
     match want.when_unreachable() {
-        _ if entry.holds(price) => Payer::Lease,
+        _ if entry.holds(price, clock) => Payer::Lease,
         WhenUnreachable::Open => Payer::Debt,
         WhenUnreachable::Closed => Payer::Nobody,
         WhenUnreachable::Reserve if entry.reserve_holds(price) => Payer::Reserve,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::holder::permits::{Idle, Permits, Started};
+use crate::holder::permits::{Permits, Started};
 
 const MS: u128 = 1_000_000;
 const SECOND: u128 = 1_000_000_000;
@@ -249,11 +249,11 @@ impl World {
         true
     }
 
-    fn ask(&mut self, index: usize, waits: bool, idle: Idle) {
+    fn ask(&mut self, index: usize, waits: bool) {
         let isolate = &mut self.isolates[index];
         isolate.sequence += 1;
         isolate.pending.insert(isolate.sequence);
-        let held = isolate.permits.report(idle, self.now as u64);
+        let held = isolate.permits.report(self.now as u64);
         let Isolate { id: holder, sequence, .. } = *isolate;
         self.wire.push(Message::Question { holder, sequence, sent: self.now, waits, held });
     }
@@ -263,10 +263,15 @@ impl World {
             Step::Pass(ms) => self.now += u128::from(ms) * MS,
             Step::Request(index) => {
                 if !self.start(index) {
-                    self.ask(index, true, Idle::Kept);
+                    self.ask(index, true);
                 }
             }
-            Step::Report(index, all) => self.ask(index, false, if all { Idle::Returned } else { Idle::Kept }),
+            Step::Report(index, all) => {
+                if all {
+                    self.isolates[index].permits.return_idle();
+                }
+                self.ask(index, false);
+            }
             Step::End(index, heard) => {
                 if index < self.running.len() {
                     let (_, holder, started) = self.running.remove(index);

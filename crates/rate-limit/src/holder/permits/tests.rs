@@ -42,11 +42,12 @@ fn a_report_gives_back_what_was_not_in_use_lately() {
     let mut permits = granted(9);
     let started: Vec<_> = (0..5).filter_map(|_| permits.start(1, TIMEOUT, 100 * SECOND)).collect();
     started.into_iter().for_each(|started| permits.finish(started));
-    let capacities = [Idle::Kept, Idle::Kept, Idle::Kept].map(|idle| permits.report(idle, 100 * SECOND).capacity);
+    let capacities = [(); 3].map(|()| permits.report(100 * SECOND).capacity);
     assert_eq!(capacities, [5, 5, 0]);
     let mut permits = granted(9);
     let _started = permits.start(2, TIMEOUT, 100 * SECOND).unwrap();
-    assert_eq!(permits.report(Idle::Returned, 100 * SECOND).capacity, 2);
+    permits.return_idle();
+    assert_eq!(permits.report(100 * SECOND).capacity, 2);
 }
 
 #[test]
@@ -56,7 +57,7 @@ fn an_answer_that_the_object_takes_for_lost_brings_nothing() {
     permits.receive(2, 1, None, TIMEOUT, 100 * SECOND, 100 * SECOND);
     assert_eq!(permits.free(TIMEOUT, 100 * SECOND), 3);
     let _running = permits.start(3, TIMEOUT, 100 * SECOND).unwrap();
-    assert_eq!(permits.report(Idle::Kept, 100 * SECOND).id, 3);
+    assert_eq!(permits.report(100 * SECOND).id, 3);
     permits.receive(2, 1, None, TIMEOUT, 100 * SECOND, 100 * SECOND);
     permits.receive(4, 1, None, TIMEOUT, 100 * SECOND, 113 * SECOND);
     assert_eq!(permits.free(TIMEOUT, 100 * SECOND), 0);
@@ -68,10 +69,10 @@ fn what_is_in_progress_counts_though_what_was_lent_is_forgotten() {
     let running = permits.start(2, TIMEOUT, 100 * SECOND).unwrap();
     permits.drop_lent();
     assert_eq!((permits.free(TIMEOUT, 100 * SECOND), permits.in_use(100 * SECOND)), (0, 2));
-    assert_eq!(permits.report(Idle::Returned, 100 * SECOND).capacity, 2);
-    assert!(!permits.is_forgettable(100 * SECOND));
+    permits.return_idle();
+    assert_eq!(permits.report(100 * SECOND).capacity, 2);
     permits.finish(running);
-    assert!(permits.is_forgettable(100 * SECOND));
+    assert_eq!(permits.in_use(100 * SECOND), 0);
 }
 
 #[test]
@@ -80,10 +81,12 @@ fn idle_permits_are_returned_when_nothing_starts_any_more() {
     let running = permits.start(1, TIMEOUT, 100 * SECOND).unwrap();
     assert!(!permits.is_to_return(TIMEOUT, 100 * SECOND + SECOND / 2));
     assert!(permits.is_to_return(TIMEOUT, 101 * SECOND));
-    permits.report(Idle::Returned, 101 * SECOND);
+    permits.return_idle();
+    permits.report(101 * SECOND);
     permits.finish(running);
     assert!(permits.is_to_return(TIMEOUT, 101 * SECOND));
-    permits.report(Idle::Returned, 101 * SECOND);
+    permits.return_idle();
+    permits.report(101 * SECOND);
     assert!(!permits.is_to_return(TIMEOUT, 101 * SECOND));
 }
 
@@ -93,6 +96,21 @@ fn permits_are_renewed_before_nothing_can_be_started_with_them() {
     let _running = permits.start(1, TIMEOUT, 100 * SECOND + SECOND / 2).unwrap();
     assert!(!permits.is_to_renew(TIMEOUT, 101 * SECOND));
     assert!(permits.is_to_renew(TIMEOUT, 101 * SECOND + SECOND / 20));
-    permits.report(Idle::Kept, 101 * SECOND + SECOND / 20);
+    permits.report(101 * SECOND + SECOND / 20);
     assert!(!permits.is_to_renew(TIMEOUT, 101 * SECOND + SECOND / 10));
+}
+
+#[test]
+fn what_waits_for_an_answer_is_in_use_until_it_comes() {
+    let mut permits = granted(1);
+    assert!(permits.try_start(1, TIMEOUT, 100 * SECOND) && !permits.try_start(1, TIMEOUT, 100 * SECOND));
+    permits.ask(7);
+    assert_eq!((permits.confirm(), permits.in_use(100 * SECOND)), (None, 1));
+    permits.answered(6);
+    assert_eq!(permits.in_use(100 * SECOND), 1);
+    permits.answered(7);
+    assert_eq!(permits.in_use(100 * SECOND), 0);
+    assert!(permits.try_start(1, TIMEOUT, 101 * SECOND));
+    permits.undo();
+    assert_eq!(permits.in_use(101 * SECOND), 0);
 }
