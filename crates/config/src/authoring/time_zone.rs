@@ -77,7 +77,7 @@ mod tests {
     fn check(text: &str, known: Result<(i32, usize), &str>) {
         let found = TimeZone::parse(text);
         let found = found.map(|found| (found.zone.first_offset(), found.zone.transitions().len()));
-        assert_eq!(found, known.map_err(|predicate| unknown_zone(predicate)));
+        assert_eq!(found, known.map_err(unknown_zone));
     }
 
     fn unknown_zone(predicate: &str) -> Invalid {

@@ -39,8 +39,8 @@ impl Cost {
         cost.max(1)
     }
 
-    /// What the request did cost, by the headers of the origin's response; `None` when the guess stands, because there was
-    /// none or the response does not say.
+    /// What the request did cost, by the headers of the origin's response; `None` when the guess stands, because there
+    /// was none or the response does not say.
     pub fn after(&self, field: impl FnOnce(&str) -> Option<String>) -> Option<u32> {
         match self {
             Self::Fixed(_) | Self::Header { .. } => None,

@@ -24,13 +24,16 @@ use cost::Cost;
 use overrides::Overrides;
 
 table! {
-    /// How often a client may ask. A limit is one for all edge locations together. It has exactly one of `rate`, `window`,
-    /// `quota` and `concurrency`.
+    /// How often a client may ask. A limit is one for all edge locations together. It has exactly one of `rate`,
+    /// `window`, `quota` and `concurrency`.
     #[table(
         word = "limit",
         example = "[[limit]]",
         rules = { "oneOf": [
-            { "required": ["rate"] }, { "required": ["window"] }, { "required": ["quota"] }, { "required": ["concurrency"] },
+            { "required": ["rate"] },
+            { "required": ["window"] },
+            { "required": ["quota"] },
+            { "required": ["concurrency"] },
         ] }
     )]
     pub(super) struct Limit {
@@ -40,8 +43,8 @@ table! {
         /// token), `header:NAME` (a request header), `cookie:NAME`, `route`, `country` or `asn` (the client's network
         /// operator). Headers and cookies are what the client says they are.
         key: List<KeySource, 1>,
-        /// How many bits of an IPv6 address are one client; 64 if left out, which is the smallest network that a customer
-        /// gets. Only with `ip`.
+        /// How many bits of an IPv6 address are one client; 64 if left out, which is the smallest network that a
+        /// customer gets. Only with `ip`.
         ipv6_prefix: Option<Whole<32, 128>>,
         /// A bucket that refills all the time: smooth, and the cheapest to ask.
         rate: Option<RateTable>,
@@ -53,14 +56,16 @@ table! {
         concurrency: Option<ConcurrencyTable>,
         /// What one request takes: a number, or what a header of the request or of the response says.
         cost: Cost = 1,
-        /// Other numbers for some callers: by a source, and by its value. The first that fits, in the order of the file,
-        /// holds. A claim is the issuer's word; a header or a cookie is the client's own.
+        /// Other numbers for some callers: by a source, and by its value. The first that fits, in the order of the
+        /// file, holds. A claim is the issuer's word; a header or a cookie is the client's own.
         overrides: Overrides = {},
-        /// How exact the limit is: `exact` lets no request too many pass, `{ bounded = 0.01 }` lets a hundredth of the limit
-        /// too many pass so that no request waits for a key that is new here, `local` counts in each isolate for itself.
+        /// How exact the limit is: `exact` lets no request too many pass, `{ bounded = 0.01 }` lets a hundredth of the
+        /// limit too many pass so that no request waits for a key that is new here, `local` counts in each isolate for
+        /// itself.
         accuracy: Accuracy = "exact",
-        /// What happens when the limiter does not answer: `closed` refuses the request with 503, `open` lets it pass and
-        /// charges it later, `reserve` lets it pass while a twentieth of the limit lasts, which is set aside for this.
+        /// What happens when the limiter does not answer: `closed` refuses the request with 503, `open` lets it pass
+        /// and charges it later, `reserve` lets it pass while a twentieth of the limit lasts, which is set aside for
+        /// this.
         when_unreachable: WhenUnreachable = "closed",
         /// Whether it refuses: `enforce`, or `shadow`, which counts and says in the log whom it would have refused.
         mode: Mode = "enforce",
