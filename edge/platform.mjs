@@ -5,12 +5,13 @@
 import { answered, failed, timedOut } from "../build/tidegate.js";
 
 // The head of a request: its method, its URL, "1" if it has a body, where the runtime sees the client (colo, country,
-// continent, subdivision; empty where it doesn't say), then each field's name and value.
+// continent, subdivision, number of the network operator; empty where it doesn't say), then each field's name and value.
 //
 // A name that several lines have is there once, with its values joined by ", ".
 export function head(request) {
-  const { colo, country, continent, regionCode } = location(request);
-  const place = `${line(colo)}\n${line(country)}\n${line(continent)}\n${line(regionCode)}`;
+  const { colo, country, continent, regionCode, asn } = location(request);
+  const network = Number.isInteger(asn) ? asn : "";
+  const place = `${line(colo)}\n${line(country)}\n${line(continent)}\n${line(regionCode)}\n${network}`;
   let text = `${request.method}\n${request.url}\n${content(request) === null ? "" : "1"}\n${place}`;
   for (const [name, value] of request.headers) text += `\n${name}\n${value}`;
   return text;

@@ -15,7 +15,7 @@ pub(crate) struct RequestHead {
 }
 
 /// How many lines stand in front of the fields.
-const FIELDS: usize = 7;
+const FIELDS: usize = 8;
 
 impl RequestHead {
     /// # Errors
@@ -73,6 +73,12 @@ impl Head for RequestHead {
 
     fn location(&self) -> Location {
         let place = |index| Some(self.line(index).to_owned()).filter(|value| !value.is_empty());
-        Location { colo: place(3), country: place(4), continent: place(5), region_code: place(6), asn: None }
+        Location {
+            colo: place(3),
+            country: place(4),
+            continent: place(5),
+            region_code: place(6),
+            asn: self.line(7).parse().ok(),
+        }
     }
 }

@@ -23,7 +23,8 @@ begins with `#:schema ./tidegate.schema.json`.
 - A **duration** is text: a whole number and one of `ms`, `s`, `m`, `h`, `d`, as in `\"30s\"`.
 - A **secret** is never in the file: `{ secret = \"NAME\" }` names a Worker secret.
 - A **source** says what is counted or kept apart: `\"ip\"` (the client's address), `\"claim:NAME\"` (a claim of the
-  validated token), `\"header:NAME\"` (a request header), `\"cookie:NAME\"`, `\"route\"` or `\"country\"`.
+  validated token), `\"header:NAME\"` (a request header), `\"cookie:NAME\"`, `\"route\"`,
+  `\"country\"` or `\"asn\"` (the client's network operator).
 - Unknown keys are errors. Zero never means unlimited.
 
 The smallest file:

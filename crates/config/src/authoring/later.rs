@@ -46,8 +46,7 @@ const LATER: &[Later] = &[
     key_at("limit.window", "write a `rate` instead, for example `rate = { requests = 1000, per = \"1h\" }`"),
     key_at("limit.quota", "write a `rate` instead, for example `rate = { requests = 10000, per = \"1d\" }`"),
     key_at("limit.concurrency", "write a `rate` instead, for example `rate = { requests = 100, per = \"1m\" }`"),
-    value_at("limit.key", "api_key", "count by `ip`, `claim:…`, `header:…`, `cookie:…`, `route` or `country`"),
-    value_at("limit.key", "asn", "count by `ip`, `claim:…`, `header:…`, `cookie:…`, `route` or `country`"),
+    value_at("limit.key", "api_key", "count by `ip`, `claim:…`, `header:…`, `cookie:…`, `route`, `country` or `asn`"),
     value_at("cache.scope", "isolate", "write `scope = \"colo\"` or remove it"),
     value_at("cache.scope", "global", "write `scope = \"colo\"` or remove it"),
     key_at("cache.stale_while_revalidate", "remove it: a stale reply is fetched anew"),
@@ -56,12 +55,7 @@ const LATER: &[Later] = &[
     value_at(
         "cache.key.partition",
         "api_key",
-        "partition by `claim:…`, `header:…`, `cookie:…`, `ip`, `route` or `country`",
-    ),
-    value_at(
-        "cache.key.partition",
-        "asn",
-        "partition by `claim:…`, `header:…`, `cookie:…`, `ip`, `route` or `country`",
+        "partition by `claim:…`, `header:…`, `cookie:…`, `ip`, `route`, `country` or `asn`",
     ),
     value_at("route.serve", "usage", "remove the route: the `RateLimit` header of every reply says what is left"),
     value_at("route.origin.role", "replica", "remove it, and list a pool of replicas in `pools`"),
