@@ -138,7 +138,6 @@ fn what_comes_later_is_refused_and_nothing_else_of_the_format() {
         "pool[0].outlier: `outlier`",
         "steering.affinity: `affinity`",
         "api_keys: `api_keys`",
-        "limit[1].quota: `quota`",
         "cache[0].scope: `global`",
         "cache[0].stale_while_revalidate: `stale_while_revalidate`",
         "cache[0].stale_if_error: `stale_if_error`",
