@@ -51,9 +51,9 @@ pub(crate) trait Kind {
     /// Takes back what was charged too much in an era. Nothing, if that era is over.
     fn give_back(&mut self, era: u64, price: u64);
 
-    /// Charges what a holder has admitted without having it. What can't be charged now is charged later, up to one
+    /// Charges what a holder has admitted without having it, so many nanoseconds ago or before. What can't be charged now is charged later, up to one
     /// capacity.
-    fn owe(&mut self, price: u64);
+    fn owe(&mut self, price: u64, age: u128);
 
     /// Returns what a request hears that fits: what is left now, and at the holder who asks. Called after the take, if
     /// there was one, and before anything is lent.

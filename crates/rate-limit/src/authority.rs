@@ -199,7 +199,7 @@ impl Authority {
             kind.give_back(item.era, item.terms.long_price(item.credit));
         }
         if item.debt > 0 {
-            kind.owe(item.terms.long_price(item.debt));
+            kind.owe(item.terms.long_price(item.debt), Duration::from_millis(u64::from(item.debt_age_ms)).as_nanos());
         }
     }
 

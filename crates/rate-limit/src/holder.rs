@@ -178,6 +178,7 @@ impl Holder {
             entry.pay(unit.get().saturating_mul(u64::from(here)), false, clock);
             let owed = u64::from(more.saturating_sub(here));
             entry.debt = entry.debt.saturating_add(owed);
+            entry.debt_at = clock;
             self.counters.debt = self.counters.debt.saturating_add(owed);
             self.counters.overshoot = self.counters.overshoot.saturating_add(owed);
             return;
@@ -254,6 +255,7 @@ impl Holder {
                 Standing::Owes => {
                     let cost = u64::from(want.cost());
                     entry.debt = entry.debt.saturating_add(cost);
+                    entry.debt_at = clock;
                     self.counters.debt = self.counters.debt.saturating_add(cost);
                     self.counters.overshoot = self.counters.overshoot.saturating_add(cost);
                     true

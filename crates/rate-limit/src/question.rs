@@ -48,6 +48,8 @@ pub(crate) struct Item {
     pub(crate) paid: u64,
     /// The cost that the holder admitted without having it: to be taken from the account.
     pub(crate) debt: u64,
+    /// How long ago the last of it was admitted.
+    pub(crate) debt_age_ms: u32,
     /// The cost that was taken too much when it was a guess: to be given back.
     pub(crate) credit: u64,
     /// The era in which it was taken.
@@ -138,6 +140,7 @@ struct Entry<'a> {
     held: Option<Held>,
     paid: u64,
     debt: u64,
+    debt_age_ms: u32,
     credit: u64,
     era: u64,
 }
@@ -178,14 +181,28 @@ impl Question {
 
 impl<'a> From<&'a Item> for Entry<'a> {
     fn from(item: &'a Item) -> Entry<'a> {
-        let Item { ref key, ref terms, cost, flags, demand, remains, held, paid, debt, credit, era } = *item;
-        Entry { key, terms: TermsEntry::from(terms), cost, flags, demand, remains, held, paid, debt, credit, era }
+        let Item { ref key, ref terms, cost, flags, demand, remains, held, paid, debt, debt_age_ms, credit, era } =
+            *item;
+        Entry {
+            key,
+            terms: TermsEntry::from(terms),
+            cost,
+            flags,
+            demand,
+            remains,
+            held,
+            paid,
+            debt,
+            debt_age_ms,
+            credit,
+            era,
+        }
     }
 }
 
 impl Entry<'_> {
     fn item(self) -> Result<Item, InvalidMessage> {
-        let Entry { key, terms, cost, flags, demand, remains, held, paid, debt, credit, era } = self;
+        let Entry { key, terms, cost, flags, demand, remains, held, paid, debt, debt_age_ms, credit, era } = self;
         if key.is_empty() || key.len() > Want::MAX_KEY_BYTES {
             return Err(InvalidMessage::KeyLength);
         }
@@ -193,7 +210,20 @@ impl Entry<'_> {
         if cost == 0 || u64::from(cost) > terms.capacity() {
             return Err(InvalidMessage::Cost);
         }
-        Ok(Item { key: key.to_owned(), terms, cost, flags, demand, remains, held, paid, debt, credit, era })
+        Ok(Item {
+            key: key.to_owned(),
+            terms,
+            cost,
+            flags,
+            demand,
+            remains,
+            held,
+            paid,
+            debt,
+            debt_age_ms,
+            credit,
+            era,
+        })
     }
 }
 

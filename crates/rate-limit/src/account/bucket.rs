@@ -47,6 +47,8 @@ pub(crate) struct Bucket {
     stored: Stored,
     /// Something changed that a row has to say, though it is covered.
     unsaved: bool,
+    /// What did not fit since the question before the latest: the bucket was full.
+    spilled: u64,
     /// When the numbers changed last. For a while isolates with the old and with the new ones may ask in turns.
     changed_at: Option<u128>,
     /// What was charged since the account was opened.
@@ -65,7 +67,8 @@ impl Bucket {
         let full = Level { units: i128::from(fill), at: now };
         let nothing = Promise::default();
         let fresh = Stored { level: full, lent: nothing, reserve: nothing };
-        let mut stored = row.and_then(|row| Stored::decode(row, &rate)).unwrap_or(fresh);
+        let known = row.and_then(|row| Stored::decode(row, &rate));
+        let mut stored = known.unwrap_or(fresh);
         // A row from a clock that was far ahead locks nobody out: time goes on from what two machines may differ by.
         let furthest = now.saturating_add(CLOCK_TOLERANCE.as_nanos());
         let unsaved = stored.level.at > furthest;
@@ -74,7 +77,9 @@ impl Bucket {
         // Whatever was lent was lent before now.
         stored.lent.until = stored.lent.until.min(now.saturating_add(lending::LONGEST));
         stored.reserve.until = stored.reserve.until.min(now.saturating_add(lending::RESERVE_LIFETIME));
-        stored.advance(now, fill);
+        let spilled = stored.advance(now, fill);
+        // Without a row it has been full for long.
+        let spilled = if known.is_some() { spilled } else { u64::MAX };
         let loans = Loans::after_restart(stored.lent, stored.reserve, now);
         Bucket {
             rate,
@@ -86,6 +91,7 @@ impl Bucket {
             loans,
             stored,
             unsaved,
+            spilled,
             changed_at: None,
             charged: 0,
             fair: Fair::default(),
@@ -168,7 +174,11 @@ impl Kind for Bucket {
             self.loans.expire(expiry);
             self.clip();
         }
-        self.level.advance(self.now, self.loans.own_share(), self.own_capacity());
+        let elapsed = self.now > self.level.at;
+        let spilled = self.level.advance(self.now, self.loans.own_share(), self.own_capacity());
+        if elapsed {
+            self.spilled = spilled;
+        }
         self.clip();
         if self.changed_at.is_some_and(|at| at.saturating_add(CLOCK_TOLERANCE.as_nanos()) <= self.now) {
             self.changed_at = None;
@@ -214,7 +224,12 @@ impl Kind for Bucket {
         }
     }
 
-    fn owe(&mut self, price: u64) {
+    fn owe(&mut self, price: u64, age: u128) {
+        // Had it been charged when it was admitted, what has spilled since would have paid for it.
+        let since = u64::try_from(refill(age, WHOLE)).unwrap_or(u64::MAX);
+        let repaid = price.min(self.spilled).min(since);
+        self.spilled = self.spilled.saturating_sub(repaid);
+        let price = price.saturating_sub(repaid);
         self.level.debit(price);
         if self.changed_at.is_none() {
             self.level.owe_at_most(self.rate.fill_nanos());

@@ -216,7 +216,7 @@ impl Kind for InProgress {
     fn give_back(&mut self, _era: u64, _price: u64) {}
 
     /// Nothing to owe: a request that was let in without a permit has ended when this is heard, or will.
-    fn owe(&mut self, _price: u64) {}
+    fn owe(&mut self, _price: u64, _age: u128) {}
 
     fn allowed(&self, held: u64) -> Verdict {
         Verdict::Allowed { remaining: self.available().saturating_add(held), effective_window: PATIENCE }

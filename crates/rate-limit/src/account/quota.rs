@@ -189,7 +189,7 @@ impl Kind for Escrow {
         self.used = self.used.saturating_sub(price);
     }
 
-    fn owe(&mut self, price: u64) {
+    fn owe(&mut self, price: u64, _age: u128) {
         let most = self.requests.saturating_mul(2).max(self.used);
         self.charge(price.min(most.saturating_sub(self.used)));
     }

@@ -201,7 +201,7 @@ impl Kind for Ring {
         self.slots.make_good(price);
     }
 
-    fn owe(&mut self, price: u64) {
+    fn owe(&mut self, price: u64, _age: u128) {
         let most = self.requests.saturating_mul(2).saturating_sub(self.slots.sum());
         self.charge(price.min(most), self.now);
     }

@@ -8,6 +8,8 @@ const SECOND: u64 = 1_000_000_000;
 /// So many failures in a row, and the object is left alone for a while; then one question tries.
 const FAILURES: u32 = 5;
 const PAUSE: u64 = 2 * SECOND;
+/// What failed so long ago says nothing about now.
+const FORGOTTEN: u64 = 60 * SECOND;
 /// An object that has too much to do is left alone for a random time from half a second up, at most five.
 const SHORTEST_BACKOFF: u64 = SECOND / 2;
 const LONGEST_BACKOFF: u64 = 5 * SECOND;
@@ -25,6 +27,7 @@ struct Circuit {
     failures: u32,
     overloads: u32,
     open_until: u64,
+    failed_at: u64,
     /// When the one question was sent that tries whether the object is back.
     probed_at: Option<u64>,
 }
@@ -38,6 +41,10 @@ impl Circuits {
         let Some(circuit) = self.circuits.get_mut(object) else { return true };
         if now < circuit.open_until {
             return false;
+        }
+        if now > circuit.open_until.max(circuit.failed_at).saturating_add(FORGOTTEN) {
+            self.circuits.remove(object);
+            return true;
         }
         if circuit.failures < FAILURES {
             return true;
@@ -69,6 +76,7 @@ impl Circuits {
         }
         let circuit = self.circuits.entry(object.to_owned()).or_default();
         circuit.probed_at = None;
+        circuit.failed_at = now;
         match failure {
             Failure::Unreachable => {
                 circuit.failures = circuit.failures.saturating_add(1);
@@ -109,6 +117,14 @@ mod tests {
         assert!(circuits.allows("o", 5 + 2 * PAUSE));
         circuits.succeeded("o");
         assert!(circuits.allows("o", 5 + 2 * PAUSE) && circuits.allows("o", 5 + 2 * PAUSE));
+    }
+
+    #[test]
+    fn a_failure_of_a_minute_ago_says_nothing_about_now() {
+        let mut circuits = Circuits::default();
+        (0..5).for_each(|at| circuits.failed("o", Failure::Unreachable, at, 0));
+        let later = 4 + PAUSE + FORGOTTEN + 1;
+        assert!(circuits.allows("o", later) && circuits.allows("o", later));
     }
 
     #[test]

@@ -25,8 +25,8 @@ impl Demand {
 
     /// Returns thousandths of a request of cost one, per second.
     fn per_second(&self) -> u64 {
-        let weight = u128::from(self.weight).saturating_mul(1_000_000) / u128::from(ONE.saturating_mul(TAU_MS));
-        u64::try_from(weight).unwrap_or(u64::MAX)
+        let weight = u128::from(self.weight).saturating_mul(1_000_000).checked_div(u128::from(ONE * TAU_MS));
+        u64::try_from(weight.unwrap_or(0)).unwrap_or(u64::MAX)
     }
 
     fn decay(&mut self, now: u64) {
@@ -55,6 +55,7 @@ impl Demand {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
 

@@ -50,6 +50,8 @@ pub(super) struct Entry {
     asked_at: Option<u64>,
     /// Cost that was admitted without having it, and that the object does not know of.
     pub(super) debt: u64,
+    /// When the last of it was admitted.
+    pub(super) debt_at: u64,
     /// The same, on its way.
     debt_sent: u64,
     /// Cost to be given back to the object, and the era in which it was charged.
@@ -92,6 +94,7 @@ impl Entry {
             elsewhere: 0,
             asked_at: None,
             debt: 0,
+            debt_at: 0,
             debt_sent: 0,
             credit: 0,
             era: 0,
@@ -114,11 +117,11 @@ impl Entry {
         self.used = true;
         if self.allowance != *want.allowance() {
             // Other numbers: what was lent, and what is on its way, counts in another unit.
-            let (debt, touched) = (self.debt, self.touched);
+            let (debt, debt_at, touched) = (self.debt, self.debt_at, self.touched);
             let new = Entry::new(want, sequence, now);
             // What is in progress goes on.
             let permits = new.permits.and_then(|permits| self.permits.take().or(Some(permits)));
-            *self = Entry { debt, touched, permits, ..new };
+            *self = Entry { debt, debt_at, touched, permits, ..new };
         }
         self.roll(now);
         self.per_second = self.demand.note(want.cost(), now);
@@ -327,6 +330,7 @@ impl Entry {
             held,
             paid,
             debt,
+            debt_age_ms: u32::try_from(nanos(now).saturating_sub(self.debt_at) / 1_000_000).unwrap_or(u32::MAX),
             credit,
             era: self.era,
         }
@@ -546,6 +550,7 @@ pub(super) fn look(want: &Want, now: Duration) -> Item {
         held: None,
         paid: 0,
         debt: 0,
+        debt_age_ms: 0,
         credit: 0,
         era: 0,
     }

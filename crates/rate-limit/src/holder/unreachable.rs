@@ -64,6 +64,7 @@ impl Holder {
                 let debt = entry.debt.saturating_add(cost).min(want.allowance().capacity());
                 let more = debt.saturating_sub(entry.debt);
                 entry.debt = debt;
+                entry.debt_at = clock;
                 self.counters.debt = self.counters.debt.saturating_add(more);
                 self.counters.overshoot = self.counters.overshoot.saturating_add(cost);
                 Verdict::Open

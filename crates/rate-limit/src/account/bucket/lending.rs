@@ -75,7 +75,7 @@ impl Bucket {
         // has been next to nothing for a while, nobody is served better by what lies here.
         let parts = if self.is_short() { 1 } else { self.fair.members.clamp(1, 3).saturating_add(1) };
         let most = self.level.units().checked_div(parts).unwrap_or(0);
-        let whole = |units: u64| (units / interval).saturating_mul(interval);
+        let whole = |units: u64| (units / self.rate.interval_nanos()).saturating_mul(interval);
         let deposit = whole(wanted.min(most).min(lendable.saturating_sub(held)));
         let held = held.saturating_add(deposit);
 
@@ -240,13 +240,13 @@ fn lifetime(last_ms: u32, latest: Option<Promise>, now: u128) -> u32 {
     let Some(latest) = latest else { return FIRST_MS };
     let last_ms = last_ms.max(FIRST_MS);
     // The holder's half is a little earlier than this clock's: its lease ends a guard before.
-    let half = u128::from(last_ms).saturating_mul(MILLI) / 8 * 5;
+    let half = u128::from(last_ms).saturating_mul(MILLI * 5) / 8;
     if latest.until.saturating_sub(now) > half { last_ms } else { last_ms.saturating_mul(2).min(LONGEST_MS) }
 }
 
 /// A lease shrinks only by a quarter or more, where others don't wait for it: what was promised is set aside anyway.
 fn steady(target: u64, latest: u64, scarce: bool) -> u64 {
-    let least = if scarce { latest / 32 * 31 } else { latest / 4 * 3 };
+    let least = latest.saturating_sub(if scarce { latest / 32 } else { latest / 4 });
     if target < latest && target >= least { latest } else { target }
 }
 

@@ -11,12 +11,15 @@ pub(super) struct Level {
 }
 
 impl Level {
-    /// Refills from the last moment until `now` at a share of the full rate, up to a capacity. Rounds down.
-    pub(super) fn advance(&mut self, now: u128, share: u64, capacity: u64) {
+    /// Refills from the last moment until `now` at a share of the full rate, up to a capacity. Rounds down. Returns what
+    /// did not fit.
+    pub(super) fn advance(&mut self, now: u128, share: u64, capacity: u64) -> u64 {
         let refill = refill(now.saturating_sub(self.at), share);
         self.at = self.at.max(now);
         self.units = self.units.saturating_add(i128::try_from(refill).unwrap_or(i128::MAX));
+        let spilled = u128::try_from(self.units.saturating_sub(i128::from(capacity))).unwrap_or(0).min(refill);
         self.clip(capacity);
+        u64::try_from(spilled).unwrap_or(u64::MAX)
     }
 
     pub(super) fn clip(&mut self, capacity: u64) {

@@ -30,14 +30,15 @@ struct Entry {
 }
 
 impl Stored {
-    /// Brings the level to `now`, with what was lent out of the way for as long as it may be used.
-    pub(super) fn advance(&mut self, now: u128, capacity: u64) {
+    /// Brings the level to `now`, with what was lent out of the way for as long as it may be used. Returns what did not fit
+    /// since the last of that came back.
+    pub(super) fn advance(&mut self, now: u128, capacity: u64) -> u64 {
         loop {
             let live = [self.lent, self.reserve].into_iter().filter(|promise| *promise != Promise::default());
             let next = live.map(|promise| promise.until).min().filter(|next| *next <= now);
             let (share, own) = self.own(capacity);
-            self.level.advance(next.unwrap_or(now), share, own);
-            let Some(next) = next else { return };
+            let spilled = self.level.advance(next.unwrap_or(now), share, own);
+            let Some(next) = next else { return spilled };
             for promise in [&mut self.lent, &mut self.reserve] {
                 if !promise.is_live(next) {
                     *promise = Promise::default();

@@ -163,7 +163,7 @@ fn a_guess_comes_back_as_far_as_it_was_promised() {
     let era = account.era();
     account.give_back(era, 20);
     assert_eq!(account.used, 20);
-    account.owe(500);
+    account.owe(500, 0);
     assert_eq!(account.used, 200);
 }
 

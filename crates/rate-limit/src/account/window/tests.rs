@@ -121,7 +121,7 @@ fn an_undone_charge_leaves_nothing_and_a_guess_comes_back_as_promised() {
     let era = account.era();
     account.give_back(era, 3);
     assert_eq!(account.slots.sum(), 1);
-    account.owe(100);
+    account.owe(100, 0);
     assert_eq!(account.slots.sum(), 20);
 }
 
