@@ -102,6 +102,17 @@ fn every_crate_has_its_arrows_written_down() {
 }
 
 #[test]
+fn only_the_simulation_makes_mistakes_on_purpose() {
+    let metadata = metadata();
+    for package in metadata["packages"].as_array().unwrap() {
+        let dependencies = package["dependencies"].as_array().unwrap().iter();
+        let mistaken = dependencies.flat_map(|dependency| dependency["features"].as_array().unwrap());
+        let mistaken = mistaken.filter(|feature| *feature == "mutants").count();
+        assert_eq!(mistaken, usize::from(package["name"] == "tidegate-simulation"), "{}", package["name"]);
+    }
+}
+
+#[test]
 fn decisions_depend_on_nothing_that_does_io() {
     for (name, found) in dependencies(&metadata()) {
         if matches!(name.as_str(), "tidegate-edge" | "tidegate-bindgen" | "tidegate-cli" | "tidegate-tests") {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::account::{Account, Borrower, Row};
 use crate::answer::{Answer, Grant, Outcome};
 use crate::ledger::UnknownKey;
+use crate::mutation::{Mutation, makes};
 use crate::nanos::duration;
 use crate::question::{Intent, Item, Question};
 use crate::usage::Usage;
@@ -215,7 +216,7 @@ impl Authority {
                 taken.push((item, *due));
                 continue;
             }
-            for (item, due) in taken.into_iter().rev() {
+            for (item, due) in taken.into_iter().rev().filter(|_| !makes(Mutation::ChargedWhenRefused)) {
                 if let Some(account) = self.account(&item.key) {
                     account.kind_mut().undo(holder, due);
                 }

@@ -20,6 +20,10 @@ pub mod fields;
 mod holder;
 mod ledger;
 mod message;
+#[cfg(feature = "mutants")]
+pub mod mutation;
+#[cfg(not(feature = "mutants"))]
+mod mutation;
 mod nanos;
 mod question;
 mod rate;

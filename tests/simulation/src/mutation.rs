@@ -1,8 +1,12 @@
 //! Mistakes, made on purpose: a simulator that misses one of them would miss the same mistake made by accident.
 
-/// A mistake in the world around the decisions.
+pub use tidegate_rate_limit::mutation::Mutation as Inner;
+
+/// A mistake in the world around the decisions, or in one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mutation {
+    /// A mistake in what an isolate or the object decides.
+    Inside(Inner),
     /// A restart finds no rows: every bucket is full again.
     RowsForgotten,
     /// A reply leaves before its rows are stored.
@@ -11,6 +15,4 @@ pub enum Mutation {
     AwaitsBeforeAnswering,
     /// An instance loads rows that were read before the last ones were written.
     OldRowsLoaded,
-    /// The object answers a question that it has answered before as if it were new: each gets a number of its own.
-    NumbersForgotten,
 }

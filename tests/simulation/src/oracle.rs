@@ -13,6 +13,9 @@
 //! - a clock that is set forward by `d`, and an instance of the object whose clock is ahead by `d`, give what the rate
 //!   gives in `d` (up to a full bucket).
 //! - A calendar's window ends by the clock of the object.
+//!
+//! A request that was paid in part by its isolate and in part by the object counts in each part from when that was taken.
+//! A cost that is settled counts as what was reserved, or less: what a request costs beyond that is charged afterwards.
 
 mod calendar;
 mod concurrency;
@@ -46,15 +49,47 @@ pub enum Mark {
         /// Which.
         request: usize,
     },
-    /// This request was let through.
+    /// A part of this request's cost was taken by its isolate, before it asked for the rest.
+    Taken {
+        /// Which.
+        request: usize,
+        /// What it costs, as far as known.
+        cost: u64,
+        /// So many parts of so many.
+        part: (u64, u64),
+        /// What the object's clock showed: milliseconds since the epoch.
+        shown: u64,
+    },
+    /// This request was let through: what was not taken yet is taken now.
     Admitted {
         /// Which.
         request: usize,
         /// What it costs, as far as known.
         cost: u64,
+        /// What was taken before: so many parts of so many.
+        before: (u64, u64),
         /// What the object's clock showed: milliseconds since the epoch.
         shown: u64,
     },
+}
+
+/// What is taken of a cost.
+#[derive(Clone, Copy, Debug)]
+enum Share {
+    /// So many parts of so many, rounded down.
+    Part((u64, u64)),
+    /// All but that.
+    Rest((u64, u64)),
+}
+
+impl Share {
+    fn of(self, cost: i128) -> i128 {
+        let part = |(part, whole): (u64, u64)| cost * i128::from(part) / i128::from(whole.max(1));
+        match self {
+            Share::Part(share) => part(share),
+            Share::Rest(share) => cost - part(share),
+        }
+    }
 }
 
 /// More was let through than the limit allows.
@@ -120,36 +155,57 @@ impl Meaning {
 
     /// Follows what happened; returns by how much a request was too many.
     pub fn follow(&mut self, at: Moment, mark: &Mark) -> Option<Excess> {
-        if let Mark::Admitted { request, cost, shown } = *mark {
-            let room = self.room(at, shown);
-            self.take(at, request, cost);
-            let by = u64::try_from(i64::try_from(cost).unwrap() - room).unwrap_or(0);
-            return (by > 0).then_some(Excess { at, request, by });
-        }
+        let (request, cost, share, shown) = match *mark {
+            Mark::Taken { request, cost, part, shown } => (request, cost, Share::Part(part), shown),
+            Mark::Admitted { request, cost, before, shown } => (request, cost, Share::Rest(before), shown),
+            _ => {
+                self.mark(at, mark);
+                return None;
+            }
+        };
+        self.room(at, shown);
+        let by = match &mut self.definition {
+            Definition::Rate(bucket) => bucket.take(request, cost, share),
+            Definition::Window(sliding) => sliding.take(at, request, whole(cost, share)),
+            Definition::Quota(used) => used.take(request, whole(cost, share)),
+            Definition::Concurrency(running) => running.take(at, request, whole(cost, share)),
+        };
+        (by > 0).then_some(Excess { at, request, by })
+    }
+
+    fn mark(&mut self, at: Moment, mark: &Mark) {
         match &mut self.definition {
             Definition::Rate(bucket) => bucket.mark(at, mark),
             Definition::Window(sliding) => sliding.mark(at, mark),
             Definition::Quota(used) => used.mark(mark),
             Definition::Concurrency(running) => running.mark(at, mark),
         }
-        None
     }
+}
 
-    /// Lets a request through, whether it fits or not.
-    fn take(&mut self, at: Moment, request: usize, cost: u64) {
-        match &mut self.definition {
-            Definition::Rate(bucket) => bucket.take(request, cost),
-            Definition::Window(sliding) => sliding.take(at, request, cost),
-            Definition::Quota(used) => used.take(request, cost),
-            Definition::Concurrency(running) => running.take(at, request, cost),
-        }
+/// Kinds that count requests take whole ones.
+fn whole(cost: u64, share: Share) -> u64 {
+    u64::try_from(share.of(i128::from(cost))).unwrap()
+}
+
+/// What was taken of a request, one part after the other, becomes no more than its true cost.
+fn settle<'a>(parts: impl DoubleEndedIterator<Item = &'a mut u64>, cost: u64) {
+    let mut left = cost;
+    for part in parts {
+        *part = left.min(*part);
+        left -= *part;
     }
+}
+
+/// By how much a sum is above what is allowed.
+fn above(sum: u64, requests: u64) -> u64 {
+    sum.saturating_sub(requests)
 }
 
 /// Judges what happened to one key of a limit: all of it, in any order.
 pub fn judge(kind: &Kind, clocks: Clocks, debt: u64, marks: &mut [(Moment, Mark)]) -> Option<Excess> {
     // At the same millisecond, what gives room comes first.
-    marks.sort_by_key(|(at, mark)| (*at, matches!(mark, Mark::Admitted { .. })));
+    marks.sort_by_key(|(at, mark)| (*at, matches!(mark, Mark::Admitted { .. } | Mark::Taken { .. })));
     let mut meaning = Meaning::new(kind, clocks, debt);
     marks.iter().find_map(|(at, mark)| meaning.follow(*at, mark))
 }

@@ -9,9 +9,11 @@ mod wire;
 
 use std::rc::Rc;
 
+use tidegate_rate_limit::mutation::make;
 use tidegate_rate_limit::{Allowance, Mode, Want};
 
 use crate::clock::Moment;
+use crate::mutation::Mutation;
 use crate::oracle::Mark;
 use crate::plan::{Kind, Plan};
 use crate::random::Random;
@@ -62,6 +64,8 @@ struct Request {
     wants: Vec<Want>,
     came: Moment,
     allowed: bool,
+    /// How long it was told to wait, in milliseconds.
+    wait: u64,
     /// Long after everything: it must be let through.
     probe: bool,
 }
@@ -125,8 +129,13 @@ impl World {
     }
 
     fn finish(mut self) -> Outcome {
+        make(match self.plan.mutation {
+            Some(Mutation::Inside(mistake)) => Some(mistake),
+            _ => None,
+        });
         self.go_on();
         self.probe();
+        make(None);
         self.judge();
         self.counts.violations = u64::from(self.violation.is_some());
         let shares = self.shares();
@@ -181,6 +190,7 @@ impl World {
     }
 
     fn mark(&mut self, limit: usize, key: usize, at: Moment, mark: Mark) {
+        tell!(self, "  mark l{limit}/k{key} at {at}: {mark:?}");
         self.marks[limit][key].marks.push((at, mark));
     }
 

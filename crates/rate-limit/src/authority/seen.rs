@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::answer::{Answer, Outcome};
+use crate::mutation::{Mutation, makes};
 
 /// At most so many isolates are remembered.
 const MAX_HOLDERS: usize = 4_000;
@@ -37,6 +38,9 @@ pub(super) enum Look {
 impl Seen {
     pub(super) fn look(&self, holder: u64, sequence: u64) -> Look {
         let Some(asked) = self.holders.get(&holder) else { return Look::New };
+        if makes(Mutation::SequenceIgnored) {
+            return Look::New;
+        }
         if asked.sequences.binary_search(&sequence).is_ok() {
             let answer = asked.answer.as_ref().filter(|answer| answer.sequence == sequence);
             return answer.map_or(Look::Stale, |answer| Look::Again(answer.clone()));

@@ -33,6 +33,12 @@ impl Ask {
         self.question.encode()
     }
 
+    /// Returns how much of the price of the want at `index` was taken from a lease when the question was made: so many
+    /// parts of so many. The rest is taken by the object.
+    pub fn taken(&self, index: usize) -> (u64, u64) {
+        self.question.items.get(index).map_or((0, 1), |item| (item.paid, item.terms.price(item.cost)))
+    }
+
     pub(super) fn as_sent(&self) -> Sent {
         Sent { sequence: self.question.sequence, sent: self.sent }
     }

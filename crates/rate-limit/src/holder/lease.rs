@@ -2,6 +2,7 @@
 
 use crate::account::bucket::refill;
 use crate::answer::Loan;
+use crate::mutation::{Mutation, makes};
 
 /// How much earlier a lease ends here than at the object, beside a hundredth of its length: between reading the clock and
 /// taking from the lease a process may pause, and no two clocks run at the same speed.
@@ -38,8 +39,9 @@ impl Lease {
     /// The lease that an answer brings: its life counts from when the question was sent.
     pub(super) fn new(id: u64, loan: &Loan, sent: u64, now: u64) -> Lease {
         let lifetime = u64::from(loan.lifetime_ms).saturating_mul(NANOS_PER_MILLI);
-        let lifetime = lifetime.saturating_sub(GUARD).saturating_sub(lifetime / 100);
-        let expiry = sent.saturating_add(lifetime);
+        let early = if makes(Mutation::NoGuard) { 0 } else { GUARD.saturating_add(lifetime / 100) };
+        let lifetime = lifetime.saturating_sub(early);
+        let expiry = if makes(Mutation::ExpiryFromReceipt) { now } else { sent }.saturating_add(lifetime);
         let (share, capacity) = (u64::from(loan.share), loan.capacity);
         Lease { share, lifetime, expiry, ..Lease::filled(id, capacity, loan.deposit.min(capacity), now) }
     }
@@ -186,5 +188,27 @@ impl Lease {
             self.expected = 0;
             self.era = self.era.saturating_add(1);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_promise_that_is_lost_at_once_is_not_paid_from_the_next_one() {
+        let mut lease = Lease::whole(0, 10, 0);
+        lease.pay(3);
+        lease.expect_back(3);
+        let first = lease.era();
+        lease.deposit(3);
+        let lost = lease.era();
+        lease.pay(4);
+        lease.expect_back(4);
+        lease.give_back(first, 3);
+        lease.give_back(lost, 3);
+        assert_eq!(lease.stored, 6);
+        lease.give_back(lease.era(), 4);
+        assert_eq!(lease.stored, 10);
     }
 }

@@ -1,6 +1,6 @@
 //! Requests at the same time: at most so many that are running and younger than the timeout.
 
-use super::{Clocks, Mark};
+use super::{Clocks, Mark, above};
 use crate::clock::Moment;
 use crate::plan::Kind;
 
@@ -23,12 +23,20 @@ impl Running {
     pub(super) fn room(&mut self, at: Moment) -> i64 {
         let timeout = self.timeout;
         self.running.retain(|(began, ..)| at < began + timeout);
-        let sum: u64 = self.running.iter().map(|(.., cost)| cost).sum();
-        i64::try_from(self.requests).unwrap() - i64::try_from(sum).unwrap()
+        i64::try_from(self.allowed()).unwrap() - i64::try_from(self.sum()).unwrap()
     }
 
-    pub(super) fn take(&mut self, at: Moment, request: usize, cost: u64) {
+    fn sum(&self) -> u64 {
+        self.running.iter().map(|(.., cost)| cost).sum()
+    }
+
+    fn allowed(&self) -> u64 {
+        self.requests
+    }
+
+    pub(super) fn take(&mut self, at: Moment, request: usize, cost: u64) -> u64 {
         self.running.push((at, request, cost));
+        above(self.sum(), self.allowed())
     }
 
     pub(super) fn mark(&mut self, _at: Moment, mark: &Mark) {
@@ -40,7 +48,8 @@ impl Running {
                 self.requests = self.requests.max(u64::from(*requests));
             }
             Mark::Changed => self.requests = self.next.take().unwrap(),
-            Mark::Settled { .. } | Mark::Changing(_) | Mark::Jumped(_) | Mark::Admitted { .. } => {}
+            Mark::Settled { .. } | Mark::Changing(_) | Mark::Jumped(_) | Mark::Taken { .. } | Mark::Admitted { .. } => {
+            }
         }
     }
 }

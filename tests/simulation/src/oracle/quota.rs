@@ -1,7 +1,7 @@
 //! A quota: at most so many in each window of a calendar, by the clock of the object.
 
-use super::Mark;
 use super::calendar::Labels;
+use super::{Mark, above, settle};
 use crate::plan::Kind;
 
 pub(super) struct Used {
@@ -23,12 +23,20 @@ impl Used {
             self.label = label;
             self.admitted.clear();
         }
-        let used: u64 = self.admitted.iter().map(|(_, cost)| cost).sum();
-        i64::try_from(self.requests).unwrap() - i64::try_from(used).unwrap()
+        i64::try_from(self.allowed()).unwrap() - i64::try_from(self.sum()).unwrap()
     }
 
-    pub(super) fn take(&mut self, request: usize, cost: u64) {
+    fn sum(&self) -> u64 {
+        self.admitted.iter().map(|(_, cost)| cost).sum()
+    }
+
+    fn allowed(&self) -> u64 {
+        self.requests
+    }
+
+    pub(super) fn take(&mut self, request: usize, cost: u64) -> u64 {
         self.admitted.push((request, cost));
+        above(self.sum(), self.allowed())
     }
 
     pub(super) fn mark(&mut self, mark: &Mark) {
@@ -40,11 +48,10 @@ impl Used {
             }
             Mark::Changed => self.requests = self.next.take().unwrap(),
             Mark::Settled { request, cost } => {
-                for admitted in self.admitted.iter_mut().filter(|(admitted, _)| admitted == request) {
-                    admitted.1 = *cost;
-                }
+                let parts = self.admitted.iter_mut().filter(|(admitted, _)| admitted == request);
+                settle(parts.map(|(_, cost)| cost), *cost);
             }
-            Mark::Changing(_) | Mark::Jumped(_) | Mark::Ended { .. } | Mark::Admitted { .. } => {}
+            Mark::Changing(_) | Mark::Jumped(_) | Mark::Ended { .. } | Mark::Taken { .. } | Mark::Admitted { .. } => {}
         }
     }
 }

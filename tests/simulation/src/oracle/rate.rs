@@ -2,12 +2,14 @@
 //!
 //! One shadow bucket judges all intervals at once: it is overdrawn if and only if some interval has too many.
 
-use super::{Clocks, Mark};
+use super::{Clocks, Mark, Share};
 use crate::clock::{MAX_DRIFT, Moment};
 use crate::plan::Kind;
 
 /// A request is so many parts for each millisecond of the period.
 const PARTS: i128 = 1_000_000;
+/// A hundred-thousandth of a request at most.
+const ROUNDING: i128 = 1_000;
 
 pub(super) struct Bucket {
     per: u64,
@@ -42,9 +44,15 @@ impl Bucket {
         i64::try_from(self.level.div_euclid(i128::from(self.per) * PARTS)).unwrap()
     }
 
-    pub(super) fn take(&mut self, request: usize, cost: u64) {
-        self.level -= parts(cost, self.per);
-        self.open.push((request, cost));
+    /// Lets a request through, whether it fits or not, and returns by how much it was too many.
+    pub(super) fn take(&mut self, request: usize, cost: u64, share: Share) -> u64 {
+        self.level -= share.of(parts(cost, self.per));
+        if let Share::Rest(_) = share {
+            self.open.push((request, cost));
+        }
+        // Parts are rounded, by one each.
+        let over = -self.level - ROUNDING;
+        u64::try_from(over.max(0)).unwrap().div_ceil(u64::try_from(parts(1, self.per)).unwrap())
     }
 
     pub(super) fn mark(&mut self, at: Moment, mark: &Mark) {
@@ -65,10 +73,11 @@ impl Bucket {
             Mark::Settled { request, cost } => {
                 if let Some(index) = self.open.iter().position(|(open, _)| open == request) {
                     let (_, guess) = self.open.swap_remove(index);
-                    self.level = self.full.min(self.level + parts(guess, self.per) - parts(*cost, self.per));
+                    let less = guess.saturating_sub(*cost);
+                    self.level = self.full.min(self.level + parts(less, self.per));
                 }
             }
-            Mark::Changing(_) | Mark::Ended { .. } | Mark::Admitted { .. } => {}
+            Mark::Changing(_) | Mark::Ended { .. } | Mark::Taken { .. } | Mark::Admitted { .. } => {}
         }
     }
 }

@@ -4,7 +4,7 @@ use tidegate_rate_limit::Period;
 const RIGHT: Clocks = Clocks::Right;
 
 fn admitted(at: Moment, request: usize, cost: u64) -> (Moment, Mark) {
-    (at, Mark::Admitted { request, cost, shown: at })
+    (at, Mark::Admitted { request, cost, before: (0, 1), shown: at })
 }
 
 /// One request after the other, each of cost one; the index of the one that is too many.

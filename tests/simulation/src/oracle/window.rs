@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Clocks, Mark};
+use super::{Clocks, Mark, above, settle};
 use crate::clock::Moment;
 use crate::plan::Kind;
 
@@ -29,13 +29,20 @@ impl Sliding {
         while self.admitted.front().is_some_and(|(admitted, ..)| admitted + self.per <= at) {
             self.admitted.pop_front();
         }
-        let sum: u64 = self.admitted.iter().map(|(.., cost)| cost).sum();
-        let requests = if self.next.is_some() || at < self.until { self.before } else { self.requests };
-        i64::try_from(requests).unwrap() - i64::try_from(sum).unwrap()
+        i64::try_from(self.allowed(at)).unwrap() - i64::try_from(self.sum()).unwrap()
     }
 
-    pub(super) fn take(&mut self, at: Moment, request: usize, cost: u64) {
+    fn sum(&self) -> u64 {
+        self.admitted.iter().map(|(.., cost)| cost).sum()
+    }
+
+    fn allowed(&self, at: Moment) -> u64 {
+        if self.next.is_some() || at < self.until { self.before } else { self.requests }
+    }
+
+    pub(super) fn take(&mut self, at: Moment, request: usize, cost: u64) -> u64 {
         self.admitted.push_back((at, request, cost));
+        above(self.sum(), self.allowed(at))
     }
 
     pub(super) fn mark(&mut self, at: Moment, mark: &Mark) {
@@ -51,11 +58,10 @@ impl Sliding {
                 self.until = at + self.per;
             }
             Mark::Settled { request, cost } => {
-                for admitted in self.admitted.iter_mut().filter(|(_, admitted, _)| admitted == request) {
-                    admitted.2 = *cost;
-                }
+                let parts = self.admitted.iter_mut().filter(|(_, admitted, _)| admitted == request);
+                settle(parts.map(|(.., cost)| cost), *cost);
             }
-            Mark::Changing(_) | Mark::Jumped(_) | Mark::Ended { .. } | Mark::Admitted { .. } => {}
+            Mark::Changing(_) | Mark::Jumped(_) | Mark::Ended { .. } | Mark::Taken { .. } | Mark::Admitted { .. } => {}
         }
     }
 }

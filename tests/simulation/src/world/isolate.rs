@@ -42,6 +42,27 @@ impl Isolate {
     }
 }
 
+/// How long a client is told to wait, in milliseconds.
+fn wait(verdict: &Verdict) -> u64 {
+    match verdict {
+        Verdict::Denied { retry_after, .. } | Verdict::Closed { retry_after } => {
+            u64::try_from(retry_after.as_millis()).unwrap() + 1
+        }
+        Verdict::Allowed { .. } | Verdict::Open => 0,
+    }
+}
+
+/// How the object decided a request.
+pub(super) struct Answered {
+    /// When, and what its clock showed.
+    at: Moment,
+    shown: u64,
+    /// The same of when it was asked.
+    asked: (Moment, u64),
+    /// For each want, what the isolate had taken by then.
+    taken: Vec<(u64, u64)>,
+}
+
 pub(super) fn signed(random: &mut Random, most: u64) -> i64 {
     i64::try_from(random.between(0, most * 2)).unwrap() - i64::try_from(most).unwrap()
 }
@@ -51,7 +72,7 @@ impl World {
     pub(super) fn request(&mut self, isolate: usize, parts: Vec<(usize, usize)>, probe: bool) {
         let wants = parts.iter().map(|&(limit, key)| self.want(isolate, limit, key, probe)).collect();
         let (life, came) = (self.isolates[isolate].life, self.now);
-        self.requests.push(Request { isolate, life, parts, wants, came, allowed: false, probe });
+        self.requests.push(Request { isolate, life, parts, wants, came, allowed: false, wait: 0, probe });
         let request = self.requests.len() - 1;
         self.counts.requests += u64::from(!probe);
         let random = self.random.bits();
@@ -82,8 +103,8 @@ impl World {
             .with_charge(charge)
     }
 
-    /// What came of a request. `answered` is when the object decided, and what its clock showed, if it did.
-    pub(super) fn decided(&mut self, request: usize, decision: Decision, answered: Option<(Moment, u64)>) {
+    /// What came of a request, and how the object was asked, if it was.
+    pub(super) fn decided(&mut self, request: usize, decision: Decision, answered: Option<Answered>) {
         let Decision { verdicts, allowed, receipt, refresh, decided } = decision;
         let Request { isolate, probe, .. } = self.requests[request];
         tell!(
@@ -97,6 +118,7 @@ impl World {
             self.broken(Violation::Inconsistent { request });
         }
         self.requests[request].allowed = allowed;
+        self.requests[request].wait = verdicts.iter().map(wait).max().unwrap_or(0);
         if !probe {
             self.counts.from_memory += u64::from(decided == Decided::Lease);
             self.counts.admitted += u64::from(allowed);
@@ -109,7 +131,7 @@ impl World {
             self.call(isolate, ask, None);
         }
         if allowed {
-            self.admitted(request, &verdicts, answered.filter(|_| decided == Decided::Authority));
+            self.admitted(request, &verdicts, answered.as_ref().filter(|_| decided == Decided::Authority));
         }
         if let Some(receipt) = receipt {
             self.isolates[isolate].receipts.push((request, receipt));
@@ -120,7 +142,7 @@ impl World {
         }
     }
 
-    fn admitted(&mut self, request: usize, verdicts: &[Verdict], answered: Option<(Moment, u64)>) {
+    fn admitted(&mut self, request: usize, verdicts: &[Verdict], answered: Option<&Answered>) {
         let now = self.now;
         for (index, verdict) in verdicts.iter().enumerate() {
             let (limit, key) = self.requests[request].parts[index];
@@ -129,9 +151,17 @@ impl World {
             if !matches!(verdict, Verdict::Allowed { .. }) {
                 continue;
             }
-            let shown = self.object.shows(now);
-            let (at, shown) = answered.unwrap_or((now, shown));
-            self.mark(limit, key, at, Mark::Admitted { request, cost, shown });
+            let Some(&Answered { at, shown, asked, ref taken }) = answered else {
+                let shown = self.object.shows(now);
+                self.mark(limit, key, now, Mark::Admitted { request, cost, before: (0, 1), shown });
+                continue;
+            };
+            let before = taken[index];
+            if before.0 > 0 {
+                let shown = asked.1;
+                self.mark(limit, key, asked.0, Mark::Taken { request, cost, part: before, shown });
+            }
+            self.mark(limit, key, at, Mark::Admitted { request, cost, before, shown });
         }
     }
 
@@ -170,6 +200,7 @@ impl World {
 
     /// An answer reaches an isolate, or the news that there is none.
     pub(super) fn answer(&mut self, call: usize, reply: &Reply) {
+        let asked = self.calls[call].asked;
         let Some((isolate, ask, request)) = self.close(call) else { return };
         let random = self.random.bits();
         let Isolate { holder, clock, .. } = &mut self.isolates[isolate];
@@ -188,7 +219,9 @@ impl World {
         let wants = &self.requests[request].wants;
         let (decision, answered) = match reply {
             Reply::Answer { bytes, decided, shown } => {
-                (holder.answered(&ask, wants, bytes, now, random), Some((*decided, *shown)))
+                let taken = (0..wants.len()).map(|index| ask.taken(index)).collect();
+                let answered = Answered { at: *decided, shown: *shown, asked, taken };
+                (holder.answered(&ask, wants, bytes, now, random), Some(answered))
             }
             Reply::Failed | Reply::Overloaded => (holder.failed(&ask, wants, failure, now, random), None),
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tidegate_rate_limit::{Accuracy, Allowance};
 
-use super::{Key, World, tell};
+use super::{Key, Request, World, tell};
 use crate::clock::Moment;
 use crate::oracle::{self, Mark, Meaning};
 use crate::plan::{Fault, Kind};
@@ -27,20 +27,29 @@ impl World {
         }
         self.now = self.quiet_until();
         tell!(self, "QUIET until here");
-        let first = self.requests.len();
         for limit in 0..self.plan.limits.len() {
             for key in 0..self.plan.limits[limit].keys.len() {
                 if self.marks[limit][key].used {
-                    let isolate = self.random.below(self.isolates.len());
-                    self.request(isolate, vec![(limit, key)], true);
+                    self.probe_key(limit, key);
                 }
             }
         }
-        self.go_on();
-        let stuck = self.requests[first..].iter().find(|request| !request.allowed);
-        if let Some((limit, key)) = stuck.map(|request| request.parts[0]) {
-            self.broken(Violation::Stuck { limit, key });
+    }
+
+    /// Asks, and asks again as often as told to wait: what passed while nobody answered is paid first.
+    fn probe_key(&mut self, limit: usize, key: usize) {
+        let isolate = self.random.below(self.isolates.len());
+        for _ in 0..3 {
+            self.request(isolate, vec![(limit, key)], true);
+            let request = self.requests.len() - 1;
+            self.go_on();
+            let Request { allowed, wait, .. } = self.requests[request];
+            if allowed {
+                return;
+            }
+            self.now += wait;
         }
+        self.broken(Violation::Stuck { limit, key });
     }
 
     /// The moment at which every limit, however much was used of it, has room.
@@ -107,7 +116,8 @@ impl World {
             ideal += 1;
             for (&(limit, key), want) in request.parts.iter().zip(&request.wants) {
                 let cost = u64::from(want.cost());
-                let _ = meanings[limit][key].follow(at, &Mark::Admitted { request: index, cost, shown });
+                let _ =
+                    meanings[limit][key].follow(at, &Mark::Admitted { request: index, cost, before: (0, 1), shown });
             }
         }
         ideal

@@ -15,6 +15,8 @@ pub(super) struct Call {
     /// Taken when the call is over.
     ask: Option<Ask>,
     pub(super) bytes: Rc<[u8]>,
+    /// When it was asked, and what the object's clock showed.
+    pub(super) asked: (Moment, u64),
     request: Option<usize>,
     /// Which instances decided it, when, and what their clock showed.
     pub(super) decided: Vec<(u64, Moment, u64)>,
@@ -25,7 +27,8 @@ impl World {
     pub(super) fn call(&mut self, isolate: usize, ask: Ask, request: Option<usize>) {
         let bytes = ask.encode().into();
         let life = self.isolates[isolate].life;
-        self.calls.push(Call { isolate, life, ask: Some(ask), bytes, request, decided: Vec::new() });
+        let asked = (self.now, self.object.shows(self.now));
+        self.calls.push(Call { isolate, life, ask: Some(ask), bytes, asked, request, decided: Vec::new() });
         let call = self.calls.len() - 1;
         tell!(self, "call {call} of {isolate} for {request:?}");
         self.send(call);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::level::WHOLE;
 use super::row::scale;
+use crate::mutation::{Mutation, makes};
 
 /// At most so many isolates are known per key. Others are answered, but nothing is lent to them.
 const MAX_MEMBERS: usize = 4_000;
@@ -129,6 +130,8 @@ pub(super) struct Loans {
 impl Loans {
     /// Starts with what the row says was out on loan.
     pub(super) fn after_restart(unknown: Promise, unknown_reserve: Promise, now: u128) -> Loans {
+        let forgotten = makes(Mutation::LoansForgotten);
+        let unknown = if forgotten { Promise::default() } else { unknown };
         let mut loans = Loans { unknown, unknown_reserve, at: now, ..Loans::default() };
         loans.sum();
         loans
@@ -264,6 +267,7 @@ impl Loans {
         let Some(member) = self.members.get_mut(&holder) else { return };
         let empty = Lease { id, first: id, promises: Vec::new(), claimed: false };
         let lease = member.lease.get_or_insert(empty);
+        let promise = set_aside(promise);
         let old = lease.set_aside(at);
         lease.id = id;
         member.last_id = id;
@@ -277,7 +281,7 @@ impl Loans {
 
     pub(super) fn lend_reserve(&mut self, holder: u64, promise: Promise) {
         if let Some(member) = self.members.get_mut(&holder) {
-            member.reserve = promise;
+            member.reserve = if makes(Mutation::ReserveUsedTwice) { Promise::default() } else { promise };
             self.sum();
         }
     }
@@ -286,7 +290,8 @@ impl Loans {
     pub(super) fn claim(&mut self, holder: u64, id: u64, share: u64, capacity: u64) {
         let Some(member) = self.members.get_mut(&holder) else { return };
         let fits = share <= self.unknown.share && capacity <= self.unknown.capacity;
-        if member.lease.is_some() || member.last_id >= id || !fits {
+        let known = (member.lease.is_some() || member.last_id >= id) && !makes(Mutation::ClaimsBelieved);
+        if known || !fits {
             return;
         }
         self.unknown.share = self.unknown.share.saturating_sub(share);
@@ -361,6 +366,15 @@ impl Loans {
             self.reserve = self.reserve.and(live(&member.reserve));
         }
         self.next = next;
+    }
+}
+
+/// Returns what is set aside for a loan: all of it.
+fn set_aside(promise: Promise) -> Promise {
+    Promise {
+        share: if makes(Mutation::RateNotReserved) { 0 } else { promise.share },
+        capacity: if makes(Mutation::CapacityNotReserved) { 0 } else { promise.capacity },
+        ..promise
     }
 }
 
