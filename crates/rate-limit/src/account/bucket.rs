@@ -174,10 +174,14 @@ impl Kind for Bucket {
             self.loans.expire(expiry);
             self.clip();
         }
-        let elapsed = self.now > self.level.at;
+        let elapsed = self.now.saturating_sub(self.level.at);
         let spilled = self.level.advance(self.now, self.loans.own_share(), self.own_capacity());
-        if elapsed {
+        if elapsed > 0 {
             self.spilled = spilled;
+        }
+        // In a shortage somebody asks more often than that, and a whole bucket is never full.
+        if elapsed > lending::LONGEST || (spilled > 0 && self.own_capacity() == self.rate.fill_nanos()) {
+            self.low_since = None;
         }
         self.clip();
         if self.changed_at.is_some_and(|at| at.saturating_add(CLOCK_TOLERANCE.as_nanos()) <= self.now) {

@@ -233,3 +233,18 @@ fn memory_is_bounded_whatever_keys_come() {
     }
     assert_eq!(world.holders[0].counters().entries, 20_000);
 }
+
+#[test]
+fn a_bucket_that_was_left_alone_is_full_again() {
+    for direction in [WhenUnreachable::Closed, WhenUnreachable::Reserve] {
+        let mut world = calm(1);
+        let wants = [want("k", minute(6, 3), 1).with_unreachable(direction)];
+        for (second, passes) in [(0, 3), (10, 1), (110, 3), (200, 3)] {
+            world.run_until(world.now - world.elapsed() + second * SECOND);
+            for sent in 0..5 {
+                let decision = world.ask(0, &wants);
+                assert_eq!(decision.allowed, sent < passes, "{second} s, {sent}: {decision:?}");
+            }
+        }
+    }
+}
