@@ -38,6 +38,15 @@ export class Limiter extends DurableObject {
     return this.using((limiter) => limiter.ask(message));
   }
 
+  // For operators: what is used of a key, and a fresh start for it.
+  usage(message) {
+    return this.using((limiter) => limiter.usage(message));
+  }
+
+  reset(message) {
+    return this.using((limiter) => limiter.reset(message));
+  }
+
   alarm() {
     this.using((limiter) => limiter.alarm());
   }

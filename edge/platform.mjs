@@ -2,7 +2,7 @@
 //
 // Lists cross the boundary as one text with line feeds, because each crossing costs as much as a small request.
 
-import { answered, failed, timedOut } from "../build/tidegate.js";
+import { answered, ended, failed, timedOut } from "../build/tidegate.js";
 
 // The head of a request: its method, its URL, "1" if it has a body, where the runtime sees the client (colo, country,
 // continent, subdivision, number of the network operator; empty where it doesn't say), then each field's name and value.
@@ -121,6 +121,17 @@ export function amend(response, removed, lines) {
   return amended;
 }
 
+// The same response, whose end is reported once: the client has all of it, or went away.
+export function watch(ctx, number, response) {
+  const { body, headers } = response;
+  const length = headers.get("content-encoding") === null ? headers.get("content-length") : null;
+  const { readable, writable } =
+    length === null ? new IdentityTransformStream() : new FixedLengthStream(Number(length));
+  const end = () => ended(number);
+  ctx.waitUntil(body.pipeTo(writable).then(end, end));
+  return new Response(readable, response);
+}
+
 // Lets go of a response that nobody gets.
 export function discard(response) {
   response.body?.cancel().catch(() => {});
@@ -128,13 +139,13 @@ export function discard(response) {
 
 // Asks a Durable Object; rejects when it doesn't answer in time. What the runtime says is worth a second attempt gets one:
 // the object answers a message once, however often it comes.
-export async function ask(namespace, object, message, timeoutMs) {
+export async function ask(namespace, object, method, message, timeoutMs) {
   let timer;
   const timeout = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new Error(`the limiter did not answer in ${timeoutMs} ms`)), timeoutMs);
   });
   // A stub that failed is broken for good.
-  const attempt = () => namespace.get(namespace.idFromName(object)).ask(message);
+  const attempt = () => namespace.get(namespace.idFromName(object))[method](message);
   const again = (error) => (error?.retryable && !error.overloaded ? attempt() : Promise.reject(error));
   try {
     return await Promise.race([attempt().catch(again), timeout]);

@@ -12,7 +12,7 @@ use web_sys::{Headers, Request, Response};
 
 use crate::head::RequestHead;
 use crate::platform::Workers;
-use crate::{js, reply, state};
+use crate::{held, js, reply, state};
 
 thread_local! {
     static UNDER_WAY: RefCell<UnderWay> = RefCell::default();
@@ -93,17 +93,17 @@ impl OriginExchange {
             }
             Conclusion::Pass { held, record } => {
                 state::finish(&record);
-                platform.release(held);
-                Ok(response.map_or(JsValue::UNDEFINED, JsValue::from))
+                let Some(response) = response else { return Ok(JsValue::UNDEFINED) };
+                held::until_the_end(held, platform, Clone::clone(response)).map(JsValue::from)
             }
             Conclusion::Amend { removed, fields, after, held, record } => {
                 state::finish(&record);
-                platform.release(held);
                 let Some(response) = response else { return Ok(JsValue::UNDEFINED) };
                 for effect in &after {
                     platform.after(effect, response)?;
                 }
-                js::amend(response, &removed.join("\n"), &reply::lines(&fields)).map(JsValue::from)
+                let amended = js::amend(response, &removed.join("\n"), &reply::lines(&fields))?;
+                held::until_the_end(held, platform, amended).map(JsValue::from)
             }
             Conclusion::Reply { reply, record } => {
                 state::finish(&record);

@@ -26,7 +26,11 @@ extern "C" {
     pub(crate) fn amend(response: &Response, removed: &str, lines: &str) -> Result<Response, JsValue>;
 
     // An array of its own: a slice would be a view, and the call would send the whole memory behind it.
-    pub(crate) fn ask(namespace: &JsValue, object: &str, message: Uint8Array, timeout_ms: f64) -> Promise;
+    pub(crate) fn ask(namespace: &JsValue, object: &str, method: &str, message: Uint8Array, timeout_ms: f64)
+    -> Promise;
+
+    #[wasm_bindgen(catch)]
+    pub(crate) fn watch(ctx: &JsValue, number: u32, response: &Response) -> Result<Response, JsValue>;
 
     #[wasm_bindgen(js_name = keySet)]
     pub(crate) fn key_set(url: &str, timeout_ms: f64, bytes_max: f64) -> Promise;
@@ -91,21 +95,6 @@ extern "C" {
 
     /// The SQLite database of a Durable Object; every call is synchronous.
     pub(crate) type Sql;
-
-    #[wasm_bindgen(method, catch)]
-    pub(crate) fn exec(this: &Sql, query: &str) -> Result<Cursor, JsValue>;
-
-    #[wasm_bindgen(method, catch, js_name = exec)]
-    pub(crate) fn exec_with(this: &Sql, query: &str, first: &JsValue) -> Result<Cursor, JsValue>;
-
-    #[wasm_bindgen(method, catch, js_name = exec)]
-    pub(crate) fn exec_with_three(
-        this: &Sql,
-        query: &str,
-        first: &str,
-        second: &JsValue,
-        third: &JsValue,
-    ) -> Result<Cursor, JsValue>;
 
     /// The rows of one statement.
     pub(crate) type Cursor;

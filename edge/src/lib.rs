@@ -6,6 +6,7 @@
 mod cache_do;
 mod exchange;
 mod head;
+mod held;
 mod js;
 mod limiter_do;
 mod platform;
@@ -29,6 +30,7 @@ use crate::platform::Workers;
 
 pub use crate::cache_do::CacheObject;
 pub use crate::exchange::{answered, failed, timed_out};
+pub use crate::held::ended;
 pub use crate::limiter_do::LimiterObject;
 pub use crate::purge_do::PurgeObject;
 

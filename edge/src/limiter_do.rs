@@ -3,7 +3,7 @@
 //! **Keyed by** the group of limits that some route decides together, and the values that all of them count by: see
 //! `RouteLimits` in `tidegate-gateway`. **Stores** one row a key of which something is used: what `tidegate-rate-limit`
 //! wants to outlive this instance. **Asked** through the RPC method `ask(Uint8Array) -> Uint8Array`, an encoded `Question`
-//! for an encoded `Answer`.
+//! for an encoded `Answer`; operators ask through `usage` and `reset`.
 //!
 //! It is atomic because it is synchronous: no event can run between the start of `ask` and its reply, and the output gate
 //! holds the reply until the rows are stored. An instance that was superseded can only grant what is already charged to a
@@ -12,12 +12,13 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use js_sys::{Array, ArrayBuffer, Uint8Array};
+use js_sys::{ArrayBuffer, Uint8Array};
 use tidegate_rate_limit::{Authority, Question, Write};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::{JsError, JsValue, wasm_bindgen};
 
 use crate::js::{self, Sql, Storage};
+use crate::sql::{Rows, run, whole};
 use crate::state;
 
 /// The state of one object. Its methods are called by the class `Limiter` in `entry.mjs`.
@@ -60,6 +61,29 @@ impl LimiterObject {
         Ok(answer.encode())
     }
 
+    /// What is used of the key that the message peeks at, for an operator.
+    ///
+    /// # Errors
+    /// As of [`LimiterObject::ask`].
+    pub fn usage(&self, message: &[u8]) -> Result<Vec<u8>, JsError> {
+        let question = Question::decode(message)?;
+        let row = self.row(question.keys().next().unwrap_or_default())?;
+        let usage = self.authority.try_borrow()?.look(&question, row.as_deref(), state::now());
+        Ok(usage.map(|usage| usage.encode()).unwrap_or_default())
+    }
+
+    /// Forgets what was used of the key that the message peeks at, and says what is used of it then.
+    ///
+    /// # Errors
+    /// As of [`LimiterObject::ask`].
+    pub fn reset(&self, message: &[u8]) -> Result<Vec<u8>, JsError> {
+        let question = Question::decode(message)?;
+        let row = self.row(question.keys().next().unwrap_or_default())?;
+        let write = self.authority.try_borrow_mut()?.clear(&question, row.as_deref(), state::now());
+        write.iter().try_for_each(|write| self.write(write))?;
+        self.usage(message)
+    }
+
     /// Deletes the rows that say no more than missing ones, and the object's whole storage with the last of them.
     ///
     /// # Errors
@@ -69,11 +93,10 @@ impl LimiterObject {
         self.authority.try_borrow_mut()?.prune(now);
         self.alarm_ms.set(None);
         let forgettable = milliseconds(now).saturating_sub(SLACK_MS);
-        self.run("DELETE FROM accounts WHERE forget_after_ms <= ?", number(forgettable))?;
-        let rows = self.run("SELECT max(forget_after_ms) FROM accounts", JsValue::UNDEFINED)?;
-        match first(&rows).and_then(|value| value.as_f64()) {
-            // Milliseconds since the epoch: positive, whole and far below 2^53.
-            Some(last) => self.wake_at(last as u64),
+        self.run("DELETE FROM accounts WHERE forget_after_ms <= ?", &[number(forgettable)])?;
+        let last = self.run("SELECT max(forget_after_ms) FROM accounts", &[])?.next();
+        match last.and_then(|row| whole(&row, 0)) {
+            Some(last) => self.wake_at(last),
             None => {
                 // An object without storage ceases to exist, and costs nothing.
                 let _deleted_behind_the_output_gate = self.storage.delete_all();
@@ -84,23 +107,18 @@ impl LimiterObject {
     }
 
     fn row(&self, key: &str) -> Result<Option<Vec<u8>>, JsError> {
-        let rows = self.run("SELECT row FROM accounts WHERE key = ?", key.into())?;
-        let Some(row) = first(&rows) else { return Ok(None) };
-        let row = row.dyn_into::<ArrayBuffer>().map_err(|_| JsError::new("a row of the limiter's is no blob"))?;
+        let Some(row) = self.run("SELECT row FROM accounts WHERE key = ?", &[key.into()])?.next() else {
+            return Ok(None);
+        };
+        let row =
+            row.get(0).dyn_into::<ArrayBuffer>().map_err(|_| JsError::new("a row of the limiter's is no blob"))?;
         Ok(Some(Uint8Array::new(&row).to_vec()))
     }
 
     fn write(&self, write: &Write) -> Result<(), JsError> {
-        self.make_table()?;
+        const STORE: &str = "INSERT OR REPLACE INTO accounts (key, row, forget_after_ms) VALUES (?, ?, ?)";
         let row = Uint8Array::from(write.row.as_slice()).buffer();
-        self.sql
-            .exec_with_three(
-                "INSERT OR REPLACE INTO accounts (key, row, forget_after_ms) VALUES (?, ?, ?)",
-                &write.key,
-                &row,
-                &number(write.forget_after_ms),
-            )
-            .map_err(|_| JsError::new("the limiter's storage cannot be written"))?;
+        self.run(STORE, &[write.key.as_str().into(), row.into(), number(write.forget_after_ms)])?;
         self.wake_at(write.forget_after_ms);
         Ok(())
     }
@@ -114,35 +132,20 @@ impl LimiterObject {
         }
     }
 
-    fn make_table(&self) -> Result<(), JsError> {
+    fn run(&self, query: &str, arguments: &[JsValue]) -> Result<Rows, JsError> {
+        const TABLE: &str = "CREATE TABLE IF NOT EXISTS accounts \
+            (key TEXT PRIMARY KEY, row BLOB NOT NULL, forget_after_ms INTEGER NOT NULL) WITHOUT ROWID";
         if !self.has_table.get() {
-            self.sql
-                .exec(
-                    "CREATE TABLE IF NOT EXISTS accounts \
-                     (key TEXT PRIMARY KEY, row BLOB NOT NULL, forget_after_ms INTEGER NOT NULL) WITHOUT ROWID",
-                )
-                .map_err(|_| JsError::new("the limiter's storage cannot be opened"))?;
+            run(&self.sql, TABLE, &[])?;
             self.has_table.set(true);
         }
-        Ok(())
-    }
-
-    fn run(&self, query: &str, argument: JsValue) -> Result<js::Cursor, JsError> {
-        self.make_table()?;
-        let cursor = if argument.is_undefined() { self.sql.exec(query) } else { self.sql.exec_with(query, &argument) };
-        cursor.map_err(|_| JsError::new("the limiter's storage failed"))
+        run(&self.sql, query, arguments)
     }
 }
 
 /// How much longer rows are kept than they matter: clocks differ, and an alarm, itself a row written, costs more than they
 /// do.
 const SLACK_MS: u64 = 60_000;
-
-/// The first column of the first row.
-fn first(cursor: &js::Cursor) -> Option<JsValue> {
-    let row = cursor.raw().next().ok()?.value();
-    Some(row.dyn_into::<Array>().ok()?.get(0)).filter(|value| !value.is_null())
-}
 
 /// Milliseconds since the epoch are far below 2^53.
 fn number(value: u64) -> JsValue {

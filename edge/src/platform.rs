@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use js_sys::{Object, Promise, Reflect, Uint8Array};
 use tidegate_gateway::limiting::{Held, LIMITER_TIMEOUT};
-use tidegate_gateway::platform::SignatureCheck;
+use tidegate_gateway::platform::{Purpose, SignatureCheck};
 use tidegate_gateway::route::Issuer;
 use tidegate_gateway::{After, AskFailure, Platform, Unreachable, refresh_keys, renew};
 use wasm_bindgen::{JsError, JsValue};
@@ -64,11 +64,17 @@ impl Workers {
     }
 
     /// Gives back what a request held of its limits.
-    pub(crate) fn release(&self, held: Option<Held>) {
-        if let Some(held) = held {
-            state::memory().borrow_mut().release(held, state::now());
-            self.renew();
-        }
+    pub(crate) fn release(&self, held: Held) {
+        state::memory().borrow_mut().release(held, state::now());
+        self.renew();
+    }
+
+    /// A response whose end JavaScript reports under a number.
+    ///
+    /// # Errors
+    /// Somebody reads its body already.
+    pub(crate) fn watch(&self, number: u32, response: &Response) -> Result<Response, JsValue> {
+        js::watch(&self.ctx, number, response)
     }
 
     /// Does what a reply leaves behind; `response` is copied before its body goes to the client.
@@ -118,11 +124,17 @@ impl Platform for Workers {
         Ok(settled(promise).await?.is_truthy())
     }
 
-    async fn ask(&self, object: &str, message: Vec<u8>) -> Result<Vec<u8>, AskFailure> {
+    async fn ask(&self, object: &str, purpose: Purpose, message: Vec<u8>) -> Result<Vec<u8>, AskFailure> {
         let namespace = self.binding("LIMITER").ok_or_else(|| Unreachable::new("there is no binding LIMITER"));
         let message = Uint8Array::from(message.as_slice());
         let timeout_ms = LIMITER_TIMEOUT.as_secs_f64() * 1_000.0;
-        let promise = js::ask(&namespace.map_err(AskFailure::Unreachable)?, object, message, timeout_ms);
+        // The methods of the class `Limiter` in entry.mjs.
+        let method = match purpose {
+            Purpose::Decide => "ask",
+            Purpose::Usage => "usage",
+            Purpose::Reset => "reset",
+        };
+        let promise = js::ask(&namespace.map_err(AskFailure::Unreachable)?, object, method, message, timeout_ms);
         match JsFuture::from(promise).await {
             Ok(answer) => Ok(Uint8Array::new(&answer).to_vec()),
             Err(error) if is_overload(&error) => Err(AskFailure::Overloaded),

@@ -1,42 +1,112 @@
 //! The operators' endpoints under `admin.path`.
 
+mod limits;
+mod metrics;
+mod status;
+
+use std::cell::RefCell;
+
 use tidegate_jwt::{bearer, constant_time_eq};
 
-use crate::memory::{Counters, Memory};
+use self::status::{Health, Status};
+use crate::memory::Memory;
 use crate::path::NormalPath;
 use crate::platform::{Head, Platform};
 use crate::rejection::Rejection;
 use crate::reply::{Fields, Reply, ReplyBody};
 use crate::route::Gateway;
 
-/// Answers an operator's request; `None` when the path is not the operators'.
-///
-/// `health` is open: it says that the Worker runs, nothing else. Everything else is 404 without the token, so that
-/// nobody learns from outside what there is.
-pub(crate) fn answer<P: Platform>(
-    gateway: &Gateway,
-    memory: &Memory,
-    head: &impl Head,
-    path: &NormalPath,
-    platform: &P,
-) -> Option<Result<Reply<P::Body>, Rejection>> {
+/// One of the endpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Endpoint<'p> {
+    Health,
+    Status,
+    Metrics,
+    /// All limits, as this isolate sees them.
+    Limits,
+    /// One key of one limit; the key is empty when it stands in the query.
+    Limit {
+        name: &'p str,
+        key: &'p str,
+    },
+    Unknown,
+}
+
+/// The endpoint that a path names; `None` when the path is not the operators'.
+pub(crate) fn endpoint<'p>(gateway: &Gateway, path: &'p NormalPath) -> Option<Endpoint<'p>> {
     let admin = gateway.settings.admin.as_ref()?;
     let below = path.as_str().strip_prefix(admin.path.as_str())?;
     if !below.is_empty() && !below.starts_with('/') {
         return None;
     }
-    let endpoint = below.trim_start_matches('/').trim_end_matches('/');
-    let known = matches!(endpoint, "health" | "status");
-    if !known || (endpoint != "health" && !is_operator(admin.token.as_deref(), head, platform)) {
-        return Some(Err(Rejection::NoRoute));
+    let below = below.trim_start_matches('/').trim_end_matches('/');
+    Some(match below.split_once('/') {
+        None => match below {
+            "health" => Endpoint::Health,
+            "status" => Endpoint::Status,
+            "metrics" => Endpoint::Metrics,
+            "limits" => Endpoint::Limits,
+            _ => Endpoint::Unknown,
+        },
+        Some(("limits", rest)) => {
+            let (name, key) = rest.split_once('/').unwrap_or((rest, ""));
+            Endpoint::Limit { name, key }
+        }
+        Some(_) => Endpoint::Unknown,
+    })
+}
+
+impl Endpoint<'_> {
+    /// The path for the log: what comes after a limit's name is a key's value.
+    pub(crate) fn logged<'p>(&self, path: &'p NormalPath) -> &'p str {
+        match self {
+            Self::Limit { key, .. } if !key.is_empty() => {
+                let end = path.as_str().find(key).unwrap_or_default();
+                path.as_str().get(..end).unwrap_or_default()
+            }
+            _ => path.as_str(),
+        }
     }
-    if !matches!(head.method(), "GET" | "HEAD") {
-        return Some(Err(Rejection::MethodNotAllowed { allow: "GET, HEAD".to_owned() }));
+
+    fn methods(self) -> &'static [&'static str] {
+        match self {
+            Self::Limit { .. } => &["GET", "HEAD", "DELETE"],
+            _ => &["GET", "HEAD"],
+        }
     }
-    Some(Ok(json(match endpoint {
-        "status" => serde_json::to_string(&Status::of(gateway, memory)),
-        _ => serde_json::to_string(&Health { status: "ok" }),
-    })))
+}
+
+/// Answers an operator's request.
+///
+/// `health` is open: it says that the Worker runs, nothing else. Everything else is 404 without the token, so that
+/// nobody learns from outside what there is.
+pub(crate) async fn answer<P: Platform>(
+    endpoint: Endpoint<'_>,
+    gateway: &Gateway,
+    memory: &RefCell<Memory>,
+    head: &impl Head,
+    query: Option<&str>,
+    platform: &P,
+) -> Result<Reply<P::Body>, Rejection> {
+    let token = gateway.settings.admin.as_ref().and_then(|admin| admin.token.as_deref());
+    let is_open = endpoint == Endpoint::Health;
+    if endpoint == Endpoint::Unknown || (!is_open && !is_operator(token, head, platform)) {
+        return Err(Rejection::NoRoute);
+    }
+    if !endpoint.methods().contains(&head.method()) {
+        return Err(Rejection::MethodNotAllowed { allow: endpoint.methods().join(", ") });
+    }
+    match endpoint {
+        Endpoint::Health => Ok(json(&Health { status: "ok" })),
+        Endpoint::Status => Ok(json(&Status::of(gateway, &memory.borrow()))),
+        Endpoint::Metrics => Ok(metrics::reply(gateway, &memory.borrow())),
+        Endpoint::Limits => Ok(json(&limits::overview(gateway, &memory.borrow()))),
+        Endpoint::Limit { name, key } => {
+            let key = if key.is_empty() { query.unwrap_or_default() } else { key };
+            limits::key(gateway, name, key, memory, head.method(), platform).await
+        }
+        Endpoint::Unknown => Err(Rejection::NoRoute),
+    }
 }
 
 /// True when the request shows the operators' token.
@@ -47,44 +117,13 @@ fn is_operator<P: Platform>(secret: Option<&str>, head: &impl Head, platform: &P
     !token.is_empty() && bearer(&field).is_ok_and(|shown| constant_time_eq(shown.as_bytes(), token.as_bytes()))
 }
 
-fn json<B>(text: serde_json::Result<String>) -> Reply<B> {
+pub(crate) fn json<B>(value: &impl serde::Serialize) -> Reply<B> {
+    text("application/json", serde_json::to_string(value).unwrap_or_default())
+}
+
+fn text<B>(content_type: &'static str, body: String) -> Reply<B> {
     let mut fields = Fields::default();
-    fields.push("Content-Type", "application/json");
+    fields.push("Content-Type", content_type);
     fields.push("Cache-Control", "no-store");
-    Reply { status: 200, fields, body: ReplyBody::Text(text.unwrap_or_default()) }
-}
-
-#[derive(serde::Serialize)]
-struct Health {
-    status: &'static str,
-}
-
-/// What `GET status` says. The counters are those of the isolate that answers, and say so.
-#[derive(serde::Serialize)]
-struct Status<'a> {
-    config: &'a str,
-    routes: Vec<&'a str>,
-    pools: Vec<PoolStatus<'a>>,
-    isolate: &'a Counters,
-}
-
-#[derive(serde::Serialize)]
-struct PoolStatus<'a> {
-    name: &'a str,
-    origins: Vec<&'a str>,
-}
-
-impl<'a> Status<'a> {
-    fn of(gateway: &'a Gateway, memory: &'a Memory) -> Self {
-        let pools = gateway.pools.iter().map(|pool| PoolStatus {
-            name: pool.name(),
-            origins: pool.origins().iter().map(|origin| origin.name()).collect(),
-        });
-        Self {
-            config: &gateway.version,
-            routes: gateway.routes.iter().map(|route| route.name.as_str()).collect(),
-            pools: pools.collect(),
-            isolate: memory.counters(),
-        }
-    }
+    Reply { status: 200, fields, body: ReplyBody::Text(body) }
 }

@@ -4,6 +4,7 @@
 mod held;
 mod keys;
 mod told;
+mod usage;
 mod wants;
 
 use std::cell::RefCell;
@@ -14,10 +15,11 @@ use tidegate_rate_limit::{Admission, Ask, Decided, Decision, Want};
 pub use self::held::Held;
 pub(crate) use self::keys::Keys;
 pub(crate) use self::told::Limited;
+pub(crate) use self::usage::usage;
 use self::wants::{object, wants};
 use crate::facts::Facts;
 use crate::memory::Memory;
-use crate::platform::{AskFailure, Head, Platform};
+use crate::platform::{AskFailure, Head, Platform, Purpose};
 use crate::route::RouteLimits;
 
 /// How long a request waits for its limits before they count as unreachable.
@@ -65,7 +67,7 @@ async fn asked<P: Platform>(
     memory: &RefCell<Memory>,
     platform: &P,
 ) -> (Decision, Option<String>) {
-    let answer = platform.ask(ask.object(), ask.encode()).await;
+    let answer = platform.ask(ask.object(), Purpose::Decide, ask.encode()).await;
     let (now, random) = (platform.now(), platform.random());
     let mut memory = memory.borrow_mut();
     let holder = memory.holder(|| platform.random());
@@ -85,7 +87,7 @@ async fn asked<P: Platform>(
 /// The object did not answer. The isolate goes on with what it has, and asks again.
 pub async fn renew<P: Platform>(renewal: Renewal, memory: &RefCell<Memory>, platform: &P) -> Result<(), AskFailure> {
     let Renewal(ask) = renewal;
-    let answer = platform.ask(ask.object(), ask.encode()).await;
+    let answer = platform.ask(ask.object(), Purpose::Decide, ask.encode()).await;
     let (now, random) = (platform.now(), platform.random());
     let mut memory = memory.borrow_mut();
     let told = answer.as_deref().map_err(AskFailure::failure);

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tidegate_jwt::{Claims, KeyRing, KeySet};
-use tidegate_rate_limit::Holder;
+use tidegate_rate_limit::{Holder, HolderCounters};
 use tidegate_steering::{Fleet, Pool, Rotations};
 
 use crate::limiting::{Keys, Renewal};
@@ -55,6 +55,14 @@ impl Memory {
         std::mem::take(&mut self.renewals)
     }
 
+    pub(crate) fn limit_counters(&self) -> LimitCounters {
+        let counters = self.holder.as_ref().map(|holder| *holder.counters()).unwrap_or_default();
+        let HolderCounters { by_lease, by_authority, unreachable, asks, refreshes, .. } = counters;
+        let HolderCounters { overshoot, debt, entries, .. } = counters;
+        let requests = self.counters.limited;
+        LimitCounters { requests, by_lease, by_authority, unreachable, asks, refreshes, overshoot, debt, entries }
+    }
+
     /// Counts a finished request.
     pub fn count(&mut self, record: &Record) {
         self.counters.count(record);
@@ -82,6 +90,34 @@ pub struct Counters {
     pub attempts: u64,
     /// Denials by limit.
     pub denied: BTreeMap<String, u64>,
+    /// Requests that a limit would have denied, were it enforced, by limit.
+    pub would_deny: BTreeMap<String, u64>,
+    /// Requests that had limits.
+    #[serde(skip)]
+    limited: u64,
+}
+
+/// How limits were decided in this isolate since it started, and what it has of them now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct LimitCounters {
+    /// Requests that had limits.
+    pub(crate) requests: u64,
+    /// Decided here, from what was lent.
+    pub(crate) by_lease: u64,
+    /// Decided by a Durable Object.
+    pub(crate) by_authority: u64,
+    /// Decided by the written direction.
+    pub(crate) unreachable: u64,
+    /// Calls for which a request waited.
+    pub(crate) asks: u64,
+    /// Calls for which none did.
+    pub(crate) refreshes: u64,
+    /// Cost that was admitted before it was there.
+    pub(crate) overshoot: u64,
+    /// Cost of which no Durable Object knows yet.
+    pub(crate) debt: u64,
+    /// Keys that are remembered.
+    pub(crate) entries: usize,
 }
 
 impl Counters {
@@ -102,11 +138,19 @@ impl Counters {
             bump(self.cache.entry(cache.outcome).or_default());
         }
         self.attempts = self.attempts.saturating_add(u64::from(record.attempts));
-        for limit in record.limits.iter().filter(|limit| limit.verdict == "denied") {
-            match self.denied.get_mut(&limit.name) {
+        if record.limited_by.is_some() {
+            bump(&mut self.limited);
+        }
+        for limit in &record.limits {
+            let counts = match limit.verdict {
+                "denied" => &mut self.denied,
+                "would_deny" => &mut self.would_deny,
+                _ => continue,
+            };
+            match counts.get_mut(&limit.name) {
                 Some(count) => bump(count),
                 None => {
-                    self.denied.insert(limit.name.clone(), 1);
+                    counts.insert(limit.name.clone(), 1);
                 }
             }
         }

@@ -49,7 +49,7 @@ pub trait Platform {
 
     /// Asks the Durable Object of some limits, and waits for at most
     /// [`LIMITER_TIMEOUT`](crate::limiting::LIMITER_TIMEOUT). The message and the answer are `tidegate-rate-limit`'s.
-    async fn ask(&self, object: &str, message: Vec<u8>) -> Result<Vec<u8>, AskFailure>;
+    async fn ask(&self, object: &str, purpose: Purpose, message: Vec<u8>) -> Result<Vec<u8>, AskFailure>;
 
     /// Reads a stored reply: its metadata and its body. A tier that fails is a miss.
     async fn stored(&self, key: &str) -> Option<(String, Self::Body)>;
@@ -63,6 +63,17 @@ pub struct SignatureCheck<'a> {
     pub key: &'a Key,
     pub signing_input: &'a str,
     pub signature: &'a [u8],
+}
+
+/// What the Durable Object of some limits is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// An `Answer` to the `Question` that the message is.
+    Decide,
+    /// The `Usage` of the key that the message peeks at.
+    Usage,
+    /// A fresh start for the key that the message peeks at, and its `Usage` afterwards.
+    Reset,
 }
 
 /// Why a Durable Object gave no answer.

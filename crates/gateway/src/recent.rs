@@ -27,6 +27,10 @@ impl<V: Clone, const SIZE: usize, const LONGEST: usize> Recent<V, SIZE, LONGEST>
         Some(value)
     }
 
+    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
+        self.young.values().chain(self.old.values())
+    }
+
     /// Remembers a value, unless its text is longer than `LONGEST`: clients choose these texts.
     pub(crate) fn remember(&mut self, text: &str, value: V) {
         if text.len() <= LONGEST {

@@ -47,6 +47,8 @@ pub enum Rejection {
         /// In whole seconds, at least one.
         retry_after_seconds: u64,
     },
+    /// An operator named a key that the limit does not have.
+    LimitKey,
     /// The client wants a stored reply only, and there is none (RFC 9111, section 5.2.1.7).
     NotStored,
     /// No pool of the route has an origin.
@@ -67,7 +69,7 @@ impl Rejection {
     pub fn status(&self) -> u16 {
         match self {
             Self::Path(rejection) => rejection.status(),
-            Self::Url => 400,
+            Self::Url | Self::LimitKey => 400,
             Self::Token { rejection, .. } => rejection.status(),
             Self::NoRoute => 404,
             Self::MethodNotAllowed { .. } => 405,
@@ -92,6 +94,7 @@ impl Rejection {
             Self::KeysUnavailable { .. } => "keys_unavailable",
             Self::Limited { .. } => "quota_exceeded",
             Self::LimiterUnavailable { .. } => "limiter_unavailable",
+            Self::LimitKey => "limit_key",
             Self::NotStored => "not_stored",
             Self::NoOrigin => "no_origin",
             Self::Origin(Outcome::TimedOut) => "origin_timeout",
@@ -111,6 +114,7 @@ impl Rejection {
             Self::KeysUnavailable { .. } => "The token cannot be checked at the moment.",
             Self::Limited { .. } => "A limit on these requests is used up.",
             Self::LimiterUnavailable { .. } => "The limits on these requests cannot be checked at the moment.",
+            Self::LimitKey => "The key must name each source of the limit once, with its value: claim:sub=alice.",
             Self::NotStored => "No stored response satisfies this request.",
             Self::NoOrigin => "No origin is configured for this request.",
             Self::Origin(Outcome::TimedOut) => "The origin did not answer in time.",

@@ -13,7 +13,7 @@ use crate::caching::{self, Lookup};
 use crate::exchange::{self, Exchange, Opening};
 use crate::facts::Facts;
 use crate::forward::{loops, milliseconds};
-use crate::limiting::{Held, Limited, limit};
+use crate::limiting::{Held, Limited, limit, usage};
 use crate::matching::Found;
 use crate::memory::Memory;
 use crate::path::normalise;
@@ -21,7 +21,7 @@ use crate::platform::{Head, Platform};
 use crate::record::Record;
 use crate::rejection::Rejection;
 use crate::reply::{Fields, Reply, ReplyBody};
-use crate::route::{Auth, Gateway, Issuer, Route};
+use crate::route::{Auth, Gateway, Issuer, Route, Serve};
 use crate::trace;
 use crate::url::Url;
 
@@ -99,14 +99,15 @@ async fn steps<P: Platform>(
     let now = draft.started;
     let url = Url::cut(head.url()).ok_or(Rejection::Url)?;
     let path = normalise(url.path).map_err(Rejection::Path)?;
-    path.as_str().clone_into(&mut draft.record.path);
+    let endpoint = admin::endpoint(gateway, &path);
+    endpoint.map_or(path.as_str(), |endpoint| endpoint.logged(&path)).clone_into(&mut draft.record.path);
     if head.field("cdn-loop").is_some_and(|field| loops(&field)) {
         return Err(Rejection::Loop);
     }
-    if let Some(answer) = admin::answer(gateway, &memory.borrow(), head, &path, platform) {
-        return answer.map(Passed::Reply);
-    }
     memory.borrow_mut().keys.keyed_by(&gateway.version);
+    if let Some(endpoint) = endpoint {
+        return admin::answer(endpoint, gateway, memory, head, url.query, platform).await.map(Passed::Reply);
+    }
 
     // route
     let route = match gateway.matcher.find(url.authority, &path, head.method(), &|name| head.field(name)) {
@@ -117,7 +118,7 @@ async fn steps<P: Platform>(
     };
     draft.record.route = Some(route.name.clone());
     // Taken apart by name, so that a new policy does not compile until it has a step.
-    let Route { name, matches: _, auth, limits, cache, serve: _, origin: _, protected: _ } = &*route;
+    let Route { name, matches: _, auth, limits, cache, serve, origin: _, protected: _ } = &*route;
 
     // auth
     let identity = match auth {
@@ -142,6 +143,9 @@ async fn steps<P: Platform>(
 
     // limit
     if let Some(limits) = limits {
+        if *serve == Serve::Usage {
+            return usage(limits, &facts, memory, platform).await.map(Passed::Reply);
+        }
         draft.limited(limit(limits, &facts, memory, platform).await)?;
     }
 

@@ -1,5 +1,6 @@
 //! The memory of the Durable Object that owns a group of keys, as a state machine.
 
+mod operators;
 mod seen;
 
 use std::collections::BTreeMap;

@@ -130,7 +130,8 @@ fn quota_and_window(rate: &Rate) -> (u64, u64) {
     (u64::try_from(quota).unwrap_or(u64::MAX), window)
 }
 
-fn whole_seconds(time: Duration) -> u64 {
+/// Returns a time in whole seconds as the fields write it: rounded up, and at least 1.
+pub fn whole_seconds(time: Duration) -> u64 {
     time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)).max(1)
 }
 

@@ -154,6 +154,11 @@ enum TermsEntry {
 }
 
 impl Question {
+    /// Returns the keys of the limits, in their order.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.items.iter().map(|item| item.key.as_str())
+    }
+
     /// Writes the message.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let Question { holder, sequence, intent, ref items } = *self;

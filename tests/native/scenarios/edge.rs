@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tidegate_gateway::limiting::{Held, LIMITER_TIMEOUT};
-use tidegate_gateway::platform::SignatureCheck;
+use tidegate_gateway::platform::{Purpose, SignatureCheck};
 use tidegate_gateway::record::Record;
 use tidegate_gateway::{
     After, Answered, AskFailure, Conclusion, Exchange, Gateway, Memory, Platform, Reply, ReplyBody, Step, Unreachable,
@@ -88,9 +88,9 @@ impl Platform for Scripted<'_> {
         Ok(verify(algorithm, key.material(), signing_input.as_bytes(), signature))
     }
 
-    async fn ask(&self, object: &str, message: Vec<u8>) -> Result<Vec<u8>, AskFailure> {
+    async fn ask(&self, object: &str, purpose: Purpose, message: Vec<u8>) -> Result<Vec<u8>, AskFailure> {
         self.promise().await;
-        let reply = self.world.ask(object, &message);
+        let reply = self.world.ask(object, purpose, &message);
         reply.ok_or_else(|| AskFailure::Unreachable(Unreachable::new(format!("no answer in {LIMITER_TIMEOUT:?}"))))
     }
 

@@ -6,6 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tidegate_gateway::platform::Purpose;
 use tidegate_rate_limit::{Authority, Question};
 
 use super::file::{Call, Limiter, Reply, Scenario, Secret};
@@ -51,6 +52,24 @@ impl Object {
         let (answer, writes) = authority.answer(question, now).unwrap();
         self.rows.extend(writes.into_iter().map(|write| (write.key, write.row)));
         answer.encode()
+    }
+
+    fn row(&self, question: &Question) -> Option<Vec<u8>> {
+        self.rows.get(question.keys().next()?).cloned()
+    }
+
+    fn usage(&mut self, question: &Question, now: Duration, random: u64) -> Vec<u8> {
+        let row = self.row(question);
+        let authority = self.authority.get_or_insert_with(|| Authority::new(random));
+        authority.look(question, row.as_deref(), now).unwrap().encode()
+    }
+
+    fn reset(&mut self, question: &Question, now: Duration, random: u64) -> Vec<u8> {
+        let row = self.row(question);
+        let authority = self.authority.get_or_insert_with(|| Authority::new(random));
+        let write = authority.clear(question, row.as_deref(), now).unwrap();
+        self.rows.insert(write.key, write.row);
+        self.usage(question, now, random)
     }
 }
 
@@ -117,14 +136,20 @@ impl World {
     }
 
     /// Asks a Durable Object. `None` when it doesn't answer.
-    pub(super) fn ask(&self, object: &str, message: &[u8]) -> Option<Vec<u8>> {
+    pub(super) fn ask(&self, object: &str, purpose: Purpose, message: &[u8]) -> Option<Vec<u8>> {
         self.count(Call::Limiter);
         if self.limiter.get() != Limiter::Up {
             return None;
         }
         let question = Question::decode(message).unwrap();
         let mut objects = self.objects.borrow_mut();
-        Some(objects.entry(object.to_owned()).or_default().ask(&question, self.now.get(), self.random()))
+        let object = objects.entry(object.to_owned()).or_default();
+        let (now, random) = (self.now.get(), self.random());
+        Some(match purpose {
+            Purpose::Decide => object.ask(&question, now, random),
+            Purpose::Usage => object.usage(&question, now, random),
+            Purpose::Reset => object.reset(&question, now, random),
+        })
     }
 
     /// Sends a request to the server that the URL names: `https://NAME.test/…`.

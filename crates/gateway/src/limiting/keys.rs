@@ -1,5 +1,6 @@
 //! The keys of limits, as the objects that count them know them.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::rc::Rc;
 
@@ -40,10 +41,17 @@ fn first<const N: usize>(hash: &[u8]) -> [u8; N] {
     bytes
 }
 
+/// A key, and how often it was looked for since it was seen first.
+#[derive(Clone)]
+struct Counted {
+    key: Key,
+    count: Rc<Cell<u64>>,
+}
+
 /// The keys of recent requests, so that the hot path does not hash. Two full generations of the longest texts are 5 MiB.
 #[derive(Default)]
 pub(crate) struct Keys {
-    recent: Recent<Key, 4096, 512>,
+    recent: Recent<Counted, 4096, 512>,
     /// What the latest look-up looked for, so that the next one needs no memory of its own.
     text: String,
     /// What [`Key::partition`] is keyed by.
@@ -66,12 +74,24 @@ impl Keys {
         self.text.push_str(prefix);
         self.text.push(' ');
         self.text.push_str(values);
-        if let Some(key) = self.recent.get(&self.text) {
+        if let Some(Counted { key, count }) = self.recent.get(&self.text) {
+            count.set(count.get().saturating_add(1));
             return key;
         }
         let key = Key::new(prefix, values, &self.deployment);
-        self.recent.remember(&self.text, key.clone());
+        self.recent.remember(&self.text, Counted { key: key.clone(), count: Rc::new(Cell::new(1)) });
         key
+    }
+
+    /// The keys that were looked for most, and how often.
+    pub(crate) fn hot(&self, most: usize) -> Vec<(String, u64)> {
+        let all = self.recent.values().map(|counted| (counted.key.name.to_string(), counted.count.get()));
+        let mut keys: Vec<(String, u64)> = all.collect();
+        keys.sort_by(|(left_key, left), (right_key, right)| right.cmp(left).then_with(|| left_key.cmp(right_key)));
+        // An object's name may be that of a key: both are one entry here, and counted twice.
+        keys.dedup_by(|(left, _), (right, _)| left == right);
+        keys.truncate(most);
+        keys
     }
 }
 

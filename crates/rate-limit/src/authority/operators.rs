@@ -1,0 +1,85 @@
+//! What operators do to one key, whether it is in memory or only in storage.
+
+use std::time::Duration;
+
+use super::{Authority, Write};
+use crate::question::Question;
+use crate::usage::Usage;
+
+impl Authority {
+    /// Returns what operators see of the first key of `question`, which is a peek. `row` is what is stored of it.
+    ///
+    /// Nothing changes here: a key that is only in storage stays there.
+    pub fn look(&self, question: &Question, row: Option<&[u8]>, now: Duration) -> Option<Usage> {
+        let key = question.keys().next()?;
+        self.usage(key, now).or_else(|| self.with_row(question, row, now)?.usage(key, now))
+    }
+
+    /// Forgets what was used of the first key of `question`, which is a peek. The row that comes back must be stored.
+    pub fn clear(&mut self, question: &Question, row: Option<&[u8]>, now: Duration) -> Option<Write> {
+        let key = question.keys().next()?;
+        if self.usage(key, now).is_some() {
+            return self.reset(key, now);
+        }
+        self.with_row(question, row, now)?.reset(key, now)
+    }
+
+    /// An authority that knows this key and no other one: the terms of a peek are not always those that the key's caller
+    /// has, and must not replace them.
+    fn with_row(&self, question: &Question, row: Option<&[u8]>, now: Duration) -> Option<Authority> {
+        let mut other = Authority::new(self.incarnation());
+        other.load(question.keys().next()?, row, now);
+        other.answer(question, now).ok()?;
+        Some(other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Admission, Allowance, Holder, Rate, Want};
+
+    const NOW: Duration = Duration::from_secs(1_700_000_000);
+
+    fn want(burst: u32) -> Want {
+        let rate = Rate::new(burst, Duration::from_secs(3_600), burst).unwrap();
+        Want::new("key", Allowance::Rate(rate), 1).unwrap()
+    }
+
+    fn peek(burst: u32) -> Question {
+        Question::decode(&Holder::new(2).peek("object", &[want(burst)], NOW).encode()).unwrap()
+    }
+
+    /// An authority at which a request was granted, and the row that it stored.
+    fn used() -> (Authority, Vec<u8>) {
+        let Admission::Ask(ask) = Holder::new(1).admit("object", &[want(100)], NOW, 0) else { panic!("not asked") };
+        let question = Question::decode(&ask.encode()).unwrap();
+        let mut authority = Authority::new(1);
+        authority.load("key", None, NOW);
+        let (_, writes) = authority.answer(&question, NOW).unwrap();
+        (authority, writes[0].row.clone())
+    }
+
+    #[test]
+    fn a_key_is_seen_in_memory_and_in_storage_and_by_other_terms_without_taking_them() {
+        let (authority, row) = used();
+        assert_eq!(authority.look(&peek(100), None, NOW).unwrap().used, 1);
+        assert_eq!(authority.look(&peek(10), None, NOW).unwrap().used, 1);
+        assert_eq!(authority.look(&peek(100), None, NOW).unwrap().remaining, 99);
+        // A row covers what comes next as well.
+        assert!(Authority::new(2).look(&peek(100), Some(&row), NOW).unwrap().used >= 1);
+        assert_eq!(Authority::new(2).look(&peek(100), None, NOW).unwrap().used, 0);
+    }
+
+    #[test]
+    fn a_cleared_key_is_whole_in_memory_and_in_storage() {
+        let (mut authority, row) = used();
+        let write = authority.clear(&peek(100), None, NOW).unwrap();
+        assert_eq!(authority.look(&peek(100), None, NOW).unwrap().used, 0);
+        // Rows are rounded up to milliseconds.
+        let later = NOW + Duration::from_millis(1);
+        assert_eq!(Authority::new(2).look(&peek(100), Some(&write.row), later).unwrap().used, 0);
+        let write = Authority::new(2).clear(&peek(100), Some(&row), NOW).unwrap();
+        assert_eq!(Authority::new(3).look(&peek(100), Some(&write.row), later).unwrap().used, 0);
+    }
+}
