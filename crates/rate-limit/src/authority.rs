@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use crate::account::{Account, Borrower, Row};
 use crate::answer::{Answer, Grant, Outcome};
-use crate::ledger::UnknownKey;
 use crate::mutation::{Mutation, makes};
 use crate::nanos::duration;
 use crate::question::{Intent, Item, Question};
@@ -47,6 +46,11 @@ pub struct Write {
     /// From when on the row says no more than a missing one, in milliseconds since the Unix epoch.
     pub forget_after_ms: u64,
 }
+
+/// A key of the question was not loaded: ask [`Authority::unknown`] first, then [`Authority::load`] its row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a key of the question was not loaded from storage")]
+pub struct UnknownKey;
 
 impl Authority {
     /// Creates the authority of an object that has just started: it knows no key. The incarnation is random.

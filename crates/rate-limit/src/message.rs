@@ -81,3 +81,6 @@ pub(crate) fn next<'a, T: Deserialize<'a>>(rest: &mut &'a [u8]) -> Result<T, Inv
 pub(crate) fn close(rest: &[u8]) -> Result<(), InvalidMessage> {
     if rest.is_empty() { Ok(()) } else { Err(InvalidMessage::Malformed) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,16 +45,3 @@ impl Verdict {
         }
     }
 }
-
-impl From<&crate::SpendVerdict> for Verdict {
-    fn from(verdict: &crate::SpendVerdict) -> Verdict {
-        match *verdict {
-            crate::SpendVerdict::Allowed { remaining, effective_window } => {
-                Verdict::Allowed { remaining: u64::from(remaining), effective_window }
-            }
-            crate::SpendVerdict::Denied { remaining, retry_after } => {
-                Verdict::Denied { remaining: u64::from(remaining), retry_after }
-            }
-        }
-    }
-}
