@@ -202,7 +202,7 @@ fn the_file_says_what_the_gateway_does() {
     assert_eq!(limits[0].key[1].to_string(), "header:x-tenant");
     assert_eq!(route.cache.as_ref().unwrap().headers, ["accept-language"]);
     assert_eq!((route.origin.timeout.as_secs(), route.origin.retries), (10, 5));
-    assert!(matches!(gateway.routes[1].auth, Auth::Anyone));
+    assert!(matches!(gateway.routes[2].auth, Auth::Anyone));
 }
 
 #[test]

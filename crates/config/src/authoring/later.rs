@@ -54,7 +54,6 @@ const LATER: &[Later] = &[
         "api_key",
         "partition by `claim:…`, `header:…`, `cookie:…`, `ip`, `route`, `country` or `asn`",
     ),
-    value_at("route.serve", "usage", "remove the route: the `RateLimit` header of every reply says what is left"),
     value_at("route.origin.role", "replica", "remove it, and list a pool of replicas in `pools`"),
 ];
 
