@@ -1,5 +1,7 @@
 //! One limit in an isolate's memory.
 
+mod answers;
+
 use std::num::NonZeroU64;
 use std::rc::Rc;
 use std::time::Duration;
@@ -9,7 +11,6 @@ use super::lease::{Lease, PATIENCE};
 use super::permits::Permits;
 use crate::account::bucket::{WHOLE, refill};
 use crate::allowance::Allowance;
-use crate::answer::Grant;
 use crate::nanos::duration;
 use crate::question::{Flags, Held, Item, Remains, Terms};
 use crate::verdict::Verdict;
@@ -348,147 +349,6 @@ impl Entry {
 
     pub(super) fn asked(&mut self, now: u64) {
         self.asked_at = Some(now);
-    }
-
-    /// Takes in what an answer brings. `sequence` is that of the question, `charged` whether the request was.
-    pub(super) fn receive(&mut self, item: &Item, grant: &Grant, question: Sent, charged: bool, now: u64) {
-        self.asked_at = None;
-        self.debt_sent = self.debt_sent.saturating_sub(item.debt);
-        if question.sequence <= self.born || !self.counts_like(&item.terms) {
-            return;
-        }
-        self.roll(now);
-        if self.permits.is_some() {
-            self.receive_permits(item, grant, question, charged, now);
-        }
-        if let Some(lease) = self.lease_that_sent(item, question, now) {
-            if charged && grant.verdict.is_allowed() {
-                lease.sent_part_used(item.paid);
-                if item.flags.reserved {
-                    lease.expect_back(item.paid);
-                }
-            } else {
-                lease.sent_part_back(item.paid);
-            }
-        }
-        if item.remains.is_some() && item.remains == self.frozen {
-            self.frozen = None;
-        }
-        let deposit = grant.loan.map_or(0, |loan| loan.deposit);
-        let unit = self.allowance.price(1);
-        self.elsewhere = match grant.verdict {
-            Verdict::Allowed { remaining, .. } => {
-                let held = item.held.map_or(0, |held| held.stored).saturating_sub(item.paid);
-                remaining.saturating_mul(unit).saturating_sub(held).saturating_sub(deposit)
-            }
-            Verdict::Denied { remaining, .. } => remaining.saturating_mul(unit).saturating_sub(deposit),
-            Verdict::Open | Verdict::Closed { .. } => 0,
-        };
-        let hold = nanos(grant.hold);
-        self.short = hold > 0 && grant.scarce;
-        if hold == 0 {
-            self.quiet = None;
-        } else {
-            let price = self.allowance.price(item.cost).saturating_sub(item.paid).max(1);
-            let until = now.saturating_add(hold.min(LONGEST_DENIAL));
-            self.quiet = Some(Quiet { until, fits_at: now.saturating_add(hold), price });
-        }
-        if let Some(loan) = grant.loan.as_ref().filter(|_| self.permits.is_none()) {
-            let later = Lease::new(question.sequence, loan, question.sent, now);
-            self.take_loan(later, deposit, now);
-        }
-        if let Some(loan) = &grant.reserve {
-            let later = Lease::new(question.sequence, loan, question.sent, now);
-            match &mut self.reserve {
-                Some(slice) if slice.id < later.id => slice.replace(later, loan.deposit),
-                Some(_) => {}
-                None if later.is_live(now) => self.reserve = Some(later),
-                None => {}
-            }
-        }
-    }
-
-    /// Takes in permits, and starts the request if it passes and they arrive in time: whether they did, `confirm` says.
-    fn receive_permits(&mut self, item: &Item, grant: &Grant, question: Sent, charged: bool, now: u64) {
-        let timeout = self.timeout();
-        let Some(permits) = &mut self.permits else { return };
-        let price = u64::from(item.cost);
-        let passes = charged && grant.verdict.is_allowed();
-        let taken = if passes { price.saturating_sub(item.paid) } else { 0 };
-        permits.answered(question.sequence);
-        permits.receive(question.sequence, taken, grant.loan.as_ref(), timeout, question.sent, now);
-        if passes {
-            permits.try_start(price, timeout, now);
-        }
-    }
-
-    /// Returns for how long a request in progress counts, zero for a limit that counts something else.
-    pub(super) fn timeout(&self) -> u64 {
-        match &self.allowance {
-            Allowance::Concurrency(concurrency) => nanos(concurrency.timeout()),
-            Allowance::Rate(_) | Allowance::Window(_) | Allowance::Quota(_) => 0,
-        }
-    }
-
-    /// Returns what could be taken here, in the limit's unit.
-    fn here(&self, now: u64) -> u64 {
-        match &self.permits {
-            Some(permits) => permits.free(self.timeout(), now),
-            None => self.lease.map_or(0, |lease| lease.stored),
-        }
-    }
-
-    /// Returns whether this must not be forgotten: requests are in progress.
-    pub(super) fn is_in_use(&mut self, now: u64) -> bool {
-        self.permits.as_mut().is_some_and(|permits| permits.in_use(now) > 0)
-    }
-
-    /// Returns the lease that a part of the price was taken from, if it goes on.
-    fn lease_that_sent(&mut self, item: &Item, question: Sent, now: u64) -> Option<&mut Lease> {
-        let held = item.held?;
-        let in_time = now < question.sent.saturating_add(PATIENCE);
-        self.lease.as_mut().filter(|lease| in_time && held.id >= lease.first)
-    }
-
-    fn take_loan(&mut self, later: Lease, deposit: u64, now: u64) {
-        let is_later = later.id > self.last_loan;
-        self.last_loan = self.last_loan.max(later.id);
-        match (&mut self.lease, is_later, later.is_live(now)) {
-            (Some(lease), true, true) => lease.replace(later, deposit),
-            // Answers came in another order: the later one says how long and how much, this one brings something.
-            (Some(lease), false, _) if lease.share > 0 => lease.deposit(deposit),
-            (None, true, true) => self.lease = Some(later),
-            (None, true, false) => self.frozen = Some(Remains { id: later.id, left: deposit }),
-            (Some(_), true, false) | (Some(_), false, _) | (None, false, _) => {}
-        }
-    }
-
-    /// Takes back what a question that was not answered had taken along.
-    pub(super) fn unanswered(&mut self, item: &Item, question: Sent, now: u64) {
-        self.roll(now);
-        self.asked_at = None;
-        self.short = false;
-        self.debt_sent = self.debt_sent.saturating_sub(item.debt);
-        self.debt = self.debt.saturating_add(item.debt);
-        self.credit(item.era, item.credit);
-        if let Some(permits) = &mut self.permits {
-            permits.answered(question.sequence);
-        }
-        if self.counts_like(&item.terms)
-            && let Some(lease) = self.lease_that_sent(item, question, now)
-        {
-            lease.sent_part_back(item.paid);
-        }
-    }
-
-    fn counts_like(&self, terms: &Terms) -> bool {
-        match (&self.allowance, terms) {
-            (Allowance::Rate(ours), Terms::Rate(theirs)) => ours == theirs,
-            (Allowance::Window(ours), Terms::Window(theirs)) => ours == theirs,
-            (Allowance::Quota(ours), Terms::Quota { requests, .. }) => ours.requests() == *requests,
-            (Allowance::Concurrency(ours), Terms::Concurrency(theirs)) => ours == theirs,
-            _ => false,
-        }
     }
 
     /// Returns what a request hears that fits, as far as is known here.
