@@ -132,6 +132,14 @@ export function watch(ctx, number, response) {
   return new Response(readable, response);
 }
 
+// A 304 in place of a response that the client holds already. The response's body is not touched.
+export function notModified(response, removed, lines) {
+  const reply = new Response(null, { status: 304, headers: response.headers });
+  removeFields(reply.headers, removed);
+  setFields(reply.headers, lines);
+  return reply;
+}
+
 // Lets go of a response that nobody gets.
 export function discard(response) {
   response.body?.cancel().catch(() => {});
@@ -209,6 +217,9 @@ export async function verify(algorithm, fingerprint, jwk, signingInput, signatur
 // The field that carries a stored response's metadata.
 const METADATA = "tidegate-stored";
 
+// Fields that a store puts on what it keeps.
+const STORES_OWN = [METADATA, "age", "cache-control", "cf-cache-status", "expires"];
+
 // How long a store may take to answer; after that the request goes on without it.
 const STORED_TIMEOUT_MS = 500;
 
@@ -230,17 +241,69 @@ export async function stored(cacheName, key) {
 
 // A reply from a stored response: its own fields without those that belong to the store, then the reply's.
 export function respondStored(stored, status, withBody, removed, lines) {
+  return fromStored(stored, status, withBody ? stored.body : null, removed, lines);
+}
+
+// A reply with some bytes of a stored response.
+export function respondPart(stored, status, first, length, removed, lines) {
+  const { readable, writable } = new FixedLengthStream(length);
+  cut(stored.body, first, length, writable);
+  return fromStored(stored, status, readable, removed, lines);
+}
+
+function fromStored(stored, status, body, removed, lines) {
   // A coded body is stored as it came: left to itself, the runtime would code it once more.
-  const init = { status, headers: stored.headers, encodeBody: "manual" };
-  const response = new Response(withBody ? stored.body : null, init);
+  const response = new Response(body, { status, headers: stored.headers, encodeBody: "manual" });
   const headers = response.headers;
-  for (const name of [METADATA, "cache-control", "cf-cache-status", "expires"]) headers.delete(name);
+  for (const name of STORES_OWN) headers.delete(name);
   removeFields(headers, removed);
   const inner = headers.get("cache-status");
   setFields(headers, lines);
   // RFC 9211, section 2: what caches behind this one said stays in front.
   if (inner !== null) headers.set("cache-status", `${inner}, ${headers.get("cache-status")}`);
   return response;
+}
+
+// Pipes `length` bytes from `first` on; what is too short breaks off. The reader sees to the speed.
+async function cut(body, first, length, writable) {
+  const reader = body.getReader();
+  const writer = writable.getWriter();
+  let [skip, left] = [first, length];
+  try {
+    while (left > 0) {
+      const { done, value } = await reader.read();
+      if (done) throw new Error("the stored response is too short");
+      const chunk = value.subarray(Math.min(skip, value.byteLength)).subarray(0, left);
+      skip = Math.max(0, skip - value.byteLength);
+      left -= chunk.byteLength;
+      if (chunk.byteLength > 0) await writer.write(chunk);
+    }
+    await writer.close();
+  } catch (error) {
+    writer.abort(error).catch(() => {});
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}
+
+// A stored response with the fields of the answer that has confirmed it, except for some.
+export function updated(stored, answer, excepted) {
+  const response = new Response(stored.body, { headers: stored.headers, encodeBody: "manual" });
+  // What caches behind this one said of an earlier answer is not what they say of this one.
+  response.headers.delete("cache-status");
+  updateFields(response.headers, answer, excepted);
+  return response;
+}
+
+function updateFields(headers, answer, excepted) {
+  const kept = new Set(excepted.split("\n"));
+  const seen = new Set();
+  for (const [name, value] of answer.headers) {
+    if (kept.has(name)) continue;
+    if (seen.has(name)) headers.append(name, value);
+    else headers.set(name, value);
+    seen.add(name);
+  }
 }
 
 // Splits a response for storing: the copy's body is read by the cache, the other goes to the client.
@@ -262,6 +325,20 @@ export async function store(cacheName, key, copy, metadata, removed, keepSeconds
   // RFC 9111, section 3.3: what broke off is not the whole response. miniflare's cache keeps what came until then.
   await cache.delete(key);
   throw failure.reason;
+}
+
+// Gives a stored response the fields of the answer that has confirmed it. The store has no call for it: the body is put
+// once more, unless another one has taken its place since.
+export async function freshen(cacheName, key, replaced, answer, excepted, metadata, keepSeconds) {
+  const cache = await cacheNamed(cacheName);
+  const stored = await cache.match(key);
+  if (stored === undefined || stored.headers.get(METADATA) !== replaced) return stored?.body?.cancel();
+  const headers = new Headers(stored.headers);
+  for (const name of STORES_OWN) headers.delete(name);
+  updateFields(headers, answer, excepted);
+  headers.set(METADATA, metadata);
+  headers.set("cache-control", `public, max-age=${keepSeconds}`);
+  await cache.put(key, new Response(stored.body, { headers, encodeBody: "manual" }));
 }
 
 // A response's body, and a promise that rejects when it breaks off. A coded body can't be watched, the runtime would

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use js_sys::Promise;
 use tidegate_gateway::forward::PROXY_FIELDS;
 use tidegate_gateway::{Answered, Conclusion, Exchange};
 use tidegate_http_cache::Fields;
@@ -11,7 +12,7 @@ use wasm_bindgen::prelude::{JsError, JsValue, wasm_bindgen};
 use web_sys::{Headers, Request, Response};
 
 use crate::head::RequestHead;
-use crate::platform::Workers;
+use crate::platform::{Body, Workers};
 use crate::{held, js, reply, state};
 
 thread_local! {
@@ -48,19 +49,50 @@ impl UnderWay {
 
 /// One request on its way to an origin.
 struct OriginExchange {
-    exchange: Box<Exchange>,
+    exchange: Box<Exchange<Response>>,
     head: RequestHead,
     request: Request,
     platform: Workers,
+    audience: Audience,
     /// When JavaScript must have reported back: its timer rings before.
     overdue: Duration,
+}
+
+/// Who waits for the origin's response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Audience {
+    Client,
+    /// It only has to be stored.
+    Nobody,
 }
 
 /// How long after its timeout an exchange is given up.
 const GRACE: Duration = Duration::from_secs(60);
 
 /// Sends the attempt that is due; the promise resolves to the client's response.
-pub(crate) fn send(exchange: Box<Exchange>, head: RequestHead, request: Request, platform: Workers) -> JsValue {
+pub(crate) fn send(
+    exchange: Box<Exchange<Response>>,
+    head: RequestHead,
+    request: Request,
+    platform: Workers,
+) -> JsValue {
+    begin(exchange, head, request, platform, Audience::Client).into()
+}
+
+/// Asks for the successor of a stale response once the reply is on its way.
+pub(crate) fn revalidate(exchange: Box<Exchange<Response>>, head: RequestHead, request: Request, platform: Workers) {
+    let context = platform.clone();
+    let promise = begin(exchange, head, request, platform, Audience::Nobody);
+    context.background(&promise, "revalidating a stored response");
+}
+
+fn begin(
+    exchange: Box<Exchange<Response>>,
+    head: RequestHead,
+    request: Request,
+    platform: Workers,
+    audience: Audience,
+) -> Promise {
     let attempt = exchange.attempt();
     let url = attempt.url;
     let (removed, set) = (attempt.removed.to_owned(), attempt.set.to_owned());
@@ -69,9 +101,9 @@ pub(crate) fn send(exchange: Box<Exchange>, head: RequestHead, request: Request,
     let overdue = now.saturating_add(attempt.timeout).saturating_add(GRACE);
     // The handle is cloned: the request's method of that name would copy the body.
     let sent = Clone::clone(&request);
-    let exchange = OriginExchange { exchange, head, request, platform, overdue };
+    let exchange = OriginExchange { exchange, head, request, platform, audience, overdue };
     let number = UNDER_WAY.with_borrow_mut(|under_way| under_way.insert(exchange, now));
-    js::forward(number, &sent, &url, &removed, &set, timeout_ms).into()
+    js::forward(number, &sent, &url, &removed, &set, timeout_ms)
 }
 
 fn take(number: u32) -> Result<OriginExchange, JsValue> {
@@ -81,35 +113,62 @@ fn take(number: u32) -> Result<OriginExchange, JsValue> {
 
 impl OriginExchange {
     fn conclude(self, answered: Answered<'_>, response: Option<&Response>) -> Result<JsValue, JsValue> {
-        let Self { exchange, head, request, platform, overdue: _ } = self;
+        let Self { exchange, head, request, platform, audience, overdue: _ } = self;
         let conclusion = exchange.answered(answered, &head, state::memory(), state::now());
         platform.renew();
-        match conclusion {
-            Conclusion::Retry(exchange) => {
-                if let Some(response) = response {
-                    js::discard(response);
-                }
-                Ok(send(exchange, head, request, platform))
+        match (conclusion, audience) {
+            (Conclusion::Retry(exchange), _) => {
+                discard(response);
+                Ok(begin(exchange, head, request, platform, audience).into())
             }
-            Conclusion::Pass { held, record } => {
+            (conclusion, Audience::Nobody) => {
+                keep(conclusion, response, &platform)?;
+                Ok(JsValue::UNDEFINED)
+            }
+            (Conclusion::Pass { held, record }, Audience::Client) => {
                 state::finish(&record);
                 let Some(response) = response else { return Ok(JsValue::UNDEFINED) };
                 held::until_the_end(held, platform, Clone::clone(response)).map(JsValue::from)
             }
-            Conclusion::Amend { removed, fields, after, held, record } => {
+            (Conclusion::Amend { removed, fields, not_modified, after, held, record }, Audience::Client) => {
                 state::finish(&record);
                 let Some(response) = response else { return Ok(JsValue::UNDEFINED) };
-                for effect in &after {
-                    platform.after(effect, response)?;
+                let lines = reply::lines(&fields);
+                let removed = removed.join("\n");
+                if not_modified {
+                    let reply = js::not_modified(response, &removed, &lines)?;
+                    platform.after(&after, response, Body::Free)?;
+                    return held::until_the_end(held, platform, reply).map(JsValue::from);
                 }
-                let amended = js::amend(response, &removed.join("\n"), &reply::lines(&fields))?;
+                platform.after(&after, response, Body::Shared)?;
+                let amended = js::amend(response, &removed, &lines)?;
                 held::until_the_end(held, platform, amended).map(JsValue::from)
             }
-            Conclusion::Reply { reply, record } => {
+            (Conclusion::Reply { reply, after, record }, Audience::Client) => {
                 state::finish(&record);
-                reply::response(reply)
+                let reply = reply::response(reply, response)?;
+                if let Some(response) = response {
+                    platform.after(after.as_slice(), response, Body::Free)?;
+                }
+                Ok(reply)
             }
         }
+    }
+}
+
+/// Does what an answer that nobody waits for leaves behind.
+fn keep(conclusion: Conclusion<Response>, response: Option<&Response>, platform: &Workers) -> Result<(), JsValue> {
+    let after = match conclusion {
+        Conclusion::Amend { after, .. } => after,
+        Conclusion::Reply { after, .. } => after.into_iter().collect(),
+        Conclusion::Pass { .. } | Conclusion::Retry(_) => Vec::new(),
+    };
+    response.map_or(Ok(()), |response| platform.after(&after, response, Body::Free))
+}
+
+fn discard(response: Option<&Response>) {
+    if let Some(response) = response {
+        js::discard(response);
     }
 }
 

@@ -25,6 +25,9 @@ extern "C" {
     #[wasm_bindgen(catch)]
     pub(crate) fn amend(response: &Response, removed: &str, lines: &str) -> Result<Response, JsValue>;
 
+    #[wasm_bindgen(catch, js_name = notModified)]
+    pub(crate) fn not_modified(response: &Response, removed: &str, lines: &str) -> Result<Response, JsValue>;
+
     // An array of its own: a slice would be a view, and the call would send the whole memory behind it.
     pub(crate) fn ask(namespace: &JsValue, object: &str, method: &str, message: Uint8Array, timeout_ms: f64)
     -> Promise;
@@ -57,12 +60,35 @@ extern "C" {
         lines: &str,
     ) -> Result<Response, JsValue>;
 
+    #[wasm_bindgen(catch, js_name = respondPart)]
+    pub(crate) fn respond_part(
+        stored: &Response,
+        status: u16,
+        first: f64,
+        length: f64,
+        removed: &str,
+        lines: &str,
+    ) -> Result<Response, JsValue>;
+
+    #[wasm_bindgen(catch)]
+    pub(crate) fn updated(stored: &Response, answer: &Response, excepted: &str) -> Result<Response, JsValue>;
+
     pub(crate) fn store(
         cache: &str,
         key: &str,
         copy: &Response,
         metadata: &str,
         removed: &str,
+        keep_seconds: f64,
+    ) -> Promise;
+
+    pub(crate) fn freshen(
+        cache: &str,
+        key: &str,
+        replaced: &str,
+        answer: &Response,
+        excepted: &str,
+        metadata: &str,
         keep_seconds: f64,
     ) -> Promise;
 

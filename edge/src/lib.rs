@@ -62,9 +62,13 @@ async fn serve(request: Request, env: Object, ctx: JsValue) -> Result<JsValue, J
     }
     platform.renew();
     match admitted.step {
-        Step::Reply { reply, record } => {
+        Step::Reply { reply, record, revalidation } => {
             state::finish(&record);
-            reply::response(reply)
+            let response = reply::response(reply, None);
+            if let Some(exchange) = revalidation {
+                exchange::revalidate(exchange, head, request, platform);
+            }
+            response
         }
         Step::Forward(exchange) => Ok(exchange::send(exchange, head, request, platform)),
     }

@@ -77,25 +77,55 @@ impl Workers {
         js::watch(&self.ctx, number, response)
     }
 
-    /// Does what a reply leaves behind; `response` is copied before its body goes to the client.
+    /// Lets work go on after the reply.
+    pub(crate) fn background(&self, promise: &Promise, what: &str) {
+        js::after(&self.ctx, promise, what);
+    }
+
+    /// Does what a reply leaves behind; `response` is the origin's.
     ///
     /// # Errors
     /// The response cannot be copied, because somebody reads it already.
-    pub(crate) fn after(&self, effect: &After, response: &Response) -> Result<(), JsValue> {
+    pub(crate) fn after(&self, effects: &[After], response: &Response, body: Body) -> Result<(), JsValue> {
+        let stores = effects.iter().any(|effect| matches!(effect, After::Store { .. }));
+        if body == Body::Free && !stores {
+            js::discard(response);
+        }
+        effects.iter().try_for_each(|effect| self.effect(effect, response, body))
+    }
+
+    fn effect(&self, effect: &After, response: &Response, body: Body) -> Result<(), JsValue> {
         match effect {
             After::Store { key, metadata, removed, keep_seconds } => {
-                let copy = js::copy(response)?;
+                let kept = match body {
+                    Body::Shared => js::copy(response)?,
+                    // The handle is cloned: the response's method of that name would copy the body.
+                    Body::Free => Clone::clone(response),
+                };
                 let promise =
-                    js::store(&self.cache(), key, &copy, metadata, &removed.join("\n"), js::float(*keep_seconds));
-                js::after(&self.ctx, &promise, "storing a response");
+                    js::store(&self.cache(), key, &kept, metadata, &removed.join("\n"), js::float(*keep_seconds));
+                self.background(&promise, "storing a response");
+            }
+            After::Freshen { key, replaced, metadata, excepted, keep_seconds } => {
+                let keep_seconds = js::float(*keep_seconds);
+                let excepted = excepted.join("\n");
+                let promise = js::freshen(&self.cache(), key, replaced, response, &excepted, metadata, keep_seconds);
+                self.background(&promise, "updating a stored response");
             }
             After::Forget { keys } => {
                 let promise = js::forget(&self.cache(), &keys.join("\n"));
-                js::after(&self.ctx, &promise, "invalidating stored responses");
+                self.background(&promise, "invalidating stored responses");
             }
         }
         Ok(())
     }
+}
+
+/// Whether the client gets the body of an origin's response as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Body {
+    Shared,
+    Free,
 }
 
 impl Platform for Workers {

@@ -7,14 +7,24 @@ use web_sys::Response;
 
 use crate::js;
 
-/// Builds the runtime's response.
-pub(crate) fn response(reply: Reply<Response>) -> Result<JsValue, JsValue> {
+/// Builds the runtime's response; `answer` is the origin's, when it was asked.
+pub(crate) fn response(reply: Reply<Response>, answer: Option<&Response>) -> Result<JsValue, JsValue> {
     let lines = lines(&reply.fields);
     let response = match reply.body {
         ReplyBody::Empty => js::respond(reply.status, &lines, &JsValue::NULL),
         ReplyBody::Text(text) => js::respond(reply.status, &lines, &text.into()),
-        ReplyBody::Stored { response, with_body, removed } => {
-            js::respond_stored(&response, reply.status, with_body, &removed.join("\n"), &lines)
+        ReplyBody::Stored { response, with_body, part, removed, update } => {
+            let updated =
+                answer.zip(update).map(|(answer, excepted)| js::updated(&response, answer, &excepted.join("\n")));
+            let stored = updated.transpose()?.unwrap_or(response);
+            let removed = removed.join("\n");
+            match part {
+                None => js::respond_stored(&stored, reply.status, with_body, &removed, &lines),
+                Some(part) => {
+                    let (first, length) = (js::float(part.first), js::float(part.length));
+                    js::respond_part(&stored, reply.status, first, length, &removed, &lines)
+                }
+            }
         }
     };
     response.map(JsValue::from)

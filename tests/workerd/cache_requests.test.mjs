@@ -109,7 +109,40 @@ test("a condition of the client that came first does not keep the response from 
   assert.equal((await ask()).text, "0123456789");
 });
 
-test("a range goes to the origin, and its answer is not stored for the whole", async () => {
+for (const [range, text, place] of [
+  ["bytes=2-3", "23", "2-3"],
+  ["bytes=8-", "89", "8-9"],
+  ["bytes=-3", "789", "7-9"],
+  ["bytes=0-99", "0123456789", "0-9"],
+]) {
+  test(`${range} is cut from the stored response`, async () => {
+    const reply = await ask("GET", { range });
+    assert.equal(reply.status, 206);
+    assert.ok(isHit(reply), status(reply));
+    assert.equal(reply.text, text);
+    assert.equal(reply.headers["content-range"], `bytes ${place}/10`);
+    assert.deepEqual(origin.take(), []);
+  });
+}
+
+test("a range that the stored response does not have is 416", async () => {
+  const reply = await ask("GET", { range: "bytes=10-" });
+  assert.equal(reply.status, 416);
+  assert.equal(reply.headers["content-range"], "bytes */10");
+  assert.deepEqual(origin.take(), []);
+});
+
+test("several ranges at once, and a range of another version, get the whole", async () => {
+  for (const headers of [{ range: "bytes=0-1,3-4" }, { range: "bytes=0-1", "if-range": '"v0"' }]) {
+    const reply = await ask("GET", headers);
+    assert.equal(reply.status, 200);
+    assert.equal(reply.text, "0123456789");
+  }
+  assert.deepEqual(origin.take(), []);
+});
+
+test("a range of what is not stored goes to the origin, and its answer is not stored for the whole", async () => {
+  path = "/range-first";
   const reply = await ask("GET", { range: "bytes=2-3" });
   assert.ok(!isHit(reply), status(reply));
   assert.equal(origin.take()[0].headers.range, "bytes=2-3");

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_gateway::source::Source as KeySource;
 
 /// Changes with every change of the types below: a Worker never reads what another version wrote.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 
 /// The compiled form as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -222,6 +222,11 @@ pub(crate) struct Cache {
     pub(crate) name: String,
     pub(crate) ttl: Option<u64>,
     pub(crate) override_origin: bool,
+    /// Percent, and the longest lifetime.
+    pub(crate) heuristic: Option<(u64, u64)>,
+    /// Zero: not at all.
+    pub(crate) stale_while_revalidate: u64,
+    pub(crate) stale_if_error: u64,
     pub(crate) query: Option<Vec<String>>,
     pub(crate) headers: Vec<String>,
     pub(crate) partition: Option<Vec<Source>>,

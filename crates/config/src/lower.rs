@@ -13,7 +13,7 @@ use tidegate_gateway::matching::{HostPattern, Pattern, RouteMatch};
 use tidegate_gateway::route::{
     Admin, Auth, Cache, Issuer, Keys, Limit, OriginPolicy, Parts, RouteParts, Serve, Settings, TokenAuth,
 };
-use tidegate_http_cache::Rules;
+use tidegate_http_cache::{Heuristic, Rules, StaleWindows};
 use tidegate_jwt::{Algorithm, KeySet, Policy};
 use tidegate_steering::{self as steering, Balance, Origin, Pool, PoolIndex, PoolList, Steering};
 
@@ -132,6 +132,16 @@ fn cache(cache: compiled::Cache) -> Result<Rc<Cache>, String> {
         Some(ttl) => Rules::new(Duration::from_millis(ttl), cache.override_origin).map_err(words)?,
         None => Rules::ORIGIN_DECIDES,
     };
+    let rules = match cache.heuristic {
+        Some((percent, at_most)) => {
+            rules.with_heuristic(Heuristic::new(percent, Duration::from_millis(at_most)).map_err(words)?)
+        }
+        None => rules,
+    };
+    let rules = rules.with_stale(StaleWindows {
+        while_revalidate: Duration::from_millis(cache.stale_while_revalidate),
+        if_error: Duration::from_millis(cache.stale_if_error),
+    });
     let partition = cache.partition.map(|sources| sources.into_iter().map(Into::into).collect());
     Ok(Rc::new(Cache { name: cache.name, rules, query: cache.query, headers: cache.headers, partition }))
 }

@@ -139,8 +139,6 @@ fn what_comes_later_is_refused_and_nothing_else_of_the_format() {
         "steering.affinity: `affinity`",
         "api_keys: `api_keys`",
         "cache[0].scope: `global`",
-        "cache[0].stale_while_revalidate: `stale_while_revalidate`",
-        "cache[0].stale_if_error: `stale_if_error`",
         "cache[0].tags: `tags`",
         "route[0].origin.role: `replica`",
     ];
@@ -320,7 +318,7 @@ fn another_version_or_a_longer_text_is_not_loaded() {
     );
     let mut other = bytes.clone();
     other[0] = 9;
-    let message = "the compiled configuration has format 9, this program reads format 2: build both anew";
+    let message = "the compiled configuration has format 9, this program reads format 3: build both anew";
     assert_eq!(load(&other).unwrap_err().to_string(), message);
     let mut longer = bytes;
     longer.push(0);

@@ -14,6 +14,7 @@ use crate::rejection::Rejection;
 use crate::route::{Issuer, Keys, TokenAuth};
 
 /// Who a request comes from.
+#[derive(Clone)]
 pub(crate) struct Identity {
     pub(crate) issuer: Rc<str>,
     pub(crate) claims: Rc<Claims>,

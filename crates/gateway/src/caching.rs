@@ -1,54 +1,43 @@
 //! Steps "cache" and "store": may a stored response answer, and may the origin's be stored?
 
-use std::borrow::Cow;
+mod changes;
+mod fill;
+mod key;
+
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
 use tidegate_http_cache::{
-    self as http_cache, Answer, CacheStatus, Fields as FieldSource, Forward, KeyParts, Lookup as Asked, Precondition,
-    Reason, Sharing, Stored,
+    self as http_cache, Answer, CacheStatus, Fields as FieldSource, Forward, Lookup as Asked, Precondition, Reason,
+    Selection, Sharing, Stored,
 };
 
 use crate::authenticate::Identity;
 use crate::exchange::{Opening, claims};
 use crate::facts::Facts;
 use crate::forward::{is_address, nominates_more_than_the_hop};
-use crate::matching::Found;
-use crate::path::NormalPath;
+use crate::memory::Memory;
 use crate::platform::{Head, Platform};
 use crate::record::CacheRecord;
 use crate::rejection::Rejection;
-use crate::reply::{After, Fields, Reply, ReplyBody};
-use crate::route::{Auth, Cache, Route};
-use crate::source::{self, Ipv6Prefix, Source};
+use crate::reply::{Fields, Part, Reply, ReplyBody};
+use crate::route::{Cache, Route};
 use crate::url::Url;
+
+pub(crate) use changes::Changes;
+pub(crate) use fill::{Answered, Fill, Filled};
+use fill::{Place, Selected};
+use key::{Key, chosen_query, key};
 
 /// The outcome of step "cache".
 pub(crate) enum Lookup<B> {
     /// A stored response answers.
     Hit { reply: Reply<B>, record: CacheRecord },
+    /// A stale response answers; after the reply, an origin is asked for its successor.
+    Stale { reply: Reply<B>, record: CacheRecord, fill: Fill<B> },
     /// An origin answers, and its response may be stored.
-    Miss(Fill),
-}
-
-/// What the response of an origin is held against, and where it would be stored.
-pub(crate) struct Fill {
-    cache: Rc<Cache>,
-    /// Where to store it; `None` when this request's response is for nobody else.
-    key: Option<String>,
-    sharing: Sharing,
-    because: Forward,
-    detail: Option<Reason>,
-    /// The query that the origin gets, when the key chooses from it.
-    query: Option<String>,
-    told: Vec<(String, Option<String>)>,
-}
-
-/// What step "store" adds to a reply.
-pub(crate) struct Filled {
-    pub(crate) fields: Fields,
-    pub(crate) after: Option<After>,
-    pub(crate) record: CacheRecord,
+    Miss(Fill<B>),
 }
 
 /// A request as its origin sees it, which is what `Vary` speaks of: fields that the gateway sets have the gateway's value.
@@ -92,241 +81,171 @@ fn told<H: Head>(
 /// Asks the cache of a route.
 ///
 /// # Errors
-/// The client wants a stored response only, and there is none.
+/// The client wants a stored response only, and there is none; or it wants a part that the stored response does not have.
 pub(crate) async fn lookup<P: Platform>(
     cache: &Rc<Cache>,
     opening: &Opening<'_, impl Head>,
+    memory: &RefCell<Memory>,
     platform: &P,
 ) -> Result<Lookup<P::Body>, Rejection> {
     let Opening { route, facts, identity, url, path, .. } = *opening;
     let told = told(route, facts, identity, url);
     let request = Forwarded { head: facts.head, told: &told };
-    let only_if_cached = http_cache::only_if_cached(&request);
-    let miss = |key, because, detail, query| {
-        if only_if_cached {
-            return Err(Rejection::NotStored);
-        }
-        let sharing = if identity.is_some() { Sharing::Partition } else { Sharing::Everyone };
-        let (cache, told) = (Rc::clone(cache), told.clone());
-        Ok(Lookup::Miss(Fill { cache, key, sharing, because, detail, query, told }))
+    let method = facts.head.method();
+    let sharing = if identity.is_some() { Sharing::Partition } else { Sharing::Everyone };
+    let mut fill = Fill {
+        cache: Rc::clone(cache),
+        place: None,
+        sharing,
+        because: Forward::Bypass,
+        detail: None,
+        query: None,
+        told: told.clone(),
+        selected: None,
+        revalidates: None,
     };
-    if let Asked::Bypass(reason) = http_cache::lookup(facts.head.method(), &request) {
-        return miss(None, reason.forward(), Some(reason), None);
+    if let Asked::Bypass(reason) = http_cache::lookup(method, &request) {
+        return fill.because(reason.forward(), Some(reason)).miss(&request);
     }
     // Otherwise a client could hide a field from the origin that the key or `Vary` still counts, and fill the cache of
     // those who send it with a response that is not theirs.
     if nominates_more_than_the_hop(facts.head.field("connection").as_deref()) {
-        return miss(None, Forward::Bypass, None, None);
+        return fill.miss(&request);
     }
     let key = match key(cache, route, facts, identity, url, path) {
         Key::At(key) => key,
-        Key::TooLong => return miss(None, Reason::KeyTooLong.forward(), Some(Reason::KeyTooLong), None),
-        Key::Nobody => return miss(None, Forward::Bypass, None, None),
+        Key::TooLong => return fill.because(Reason::KeyTooLong.forward(), Some(Reason::KeyTooLong)).miss(&request),
+        Key::Nobody => return fill.miss(&request),
     };
-    let query = chosen_query(cache, url);
-    let found = platform.stored(&key).await;
-    let found = found.and_then(|(envelope, body)| Some((Stored::decode(&envelope).ok()?, body)));
-    let (because, detail) = match found {
-        None => (Forward::UriMiss, None),
-        Some((stored, body)) => match http_cache::answer(&stored, facts.head.method(), &request, platform.now()) {
-            Answer::Fresh { age, ttl } => {
-                return Ok(hit(&stored, body, facts.head.method(), &request, age, CacheStatus::Hit { ttl }));
+    let Found { place, selected } = find(key, &request, platform).await;
+    let now = platform.now();
+    // What is stored under the key is another variant, or nothing is.
+    let nothing = if place.beside.is_some() { Forward::VaryMiss } else { Forward::UriMiss };
+    let answer = selected.as_ref().map(|selected| http_cache::answer(&selected.stored, method, &request, now));
+    fill = match (answer, selected) {
+        (Some(Answer::Fresh { age, ttl }), Some(selected)) => {
+            let reply = selected.reply(method, &request, age, CacheStatus::Hit { ttl })?;
+            return Ok(Lookup::Hit { reply, record: CacheRecord::new("hit") });
+        }
+        (Some(Answer::StaleAccepted { age, overdue }), Some(selected)) => {
+            let reply = selected.reply(method, &request, age, CacheStatus::StaleHit { overdue })?;
+            return Ok(Lookup::Hit { reply, record: CacheRecord::new("hit") });
+        }
+        (Some(Answer::StaleWhileRevalidate { age, overdue }), Some(selected)) => {
+            let Selected { stored, metadata, .. } = &selected;
+            let (stored, metadata) = (stored.clone(), metadata.clone());
+            let reply = selected.reply(method, &request, age, CacheStatus::StaleHit { overdue })?;
+            let record = CacheRecord::new("stale-while-revalidate");
+            // One a key and isolate is enough; and the response to a HEAD, or a part, is no successor.
+            let first = method == "GET"
+                && facts.head.field("range").is_none()
+                && memory.borrow_mut().begin_revalidation(&place.key, now);
+            if !first {
+                return Ok(Lookup::Hit { reply, record });
             }
-            Answer::StaleAccepted { age, overdue } => {
-                return Ok(hit(&stored, body, facts.head.method(), &request, age, CacheStatus::StaleHit { overdue }));
-            }
-            Answer::Stale { .. } => (Forward::Stale, None),
-            Answer::Mismatch => (Forward::VaryMiss, None),
-            Answer::Bypass(reason) => (reason.forward(), Some(reason)),
-        },
+            fill.revalidates = Some(place.key.clone());
+            fill.place = Some(place);
+            fill.query = chosen_query(cache, url);
+            fill.selected = Some(Selected { stored, metadata, body: None });
+            return Ok(Lookup::Stale { reply, record, fill: fill.because(Forward::Stale, None) });
+        }
+        (Some(answer), selected) => {
+            let detail = if let Answer::Bypass(reason) = answer { Some(reason) } else { None };
+            let is_selected = !matches!(answer, Answer::Mismatch);
+            fill.selected = selected.filter(|_| is_selected);
+            fill.because(answer.forward().unwrap_or(Forward::Miss), detail)
+        }
+        (None, _) => fill.because(nothing, None),
     };
-    miss(Some(key), because, detail, query)
+    if method == "GET" && request.get("range").is_some() {
+        // For a part the whole is not fetched: the origin gets the request as it is.
+        fill.selected = None;
+        let because = fill.because;
+        return fill.because(because, Some(Reason::Range)).miss(&request);
+    }
+    fill.place = Some(place);
+    fill.query = chosen_query(cache, url);
+    fill.miss(&request)
 }
 
-/// Step "reply" for a stored response.
-fn hit<B>(
+/// What is stored for a request, and where its response would go.
+struct Found<B> {
+    place: Place,
+    selected: Option<Selected<B>>,
+}
+
+/// Looks under the key, and when that holds another variant, under the variant's own.
+async fn find<P: Platform>(key: String, request: &dyn FieldSource, platform: &P) -> Found<P::Body> {
+    let family = platform.random();
+    let Some(first) = stored(&key, platform).await else {
+        return Found { place: Place { key, family, beside: None }, selected: None };
+    };
+    let family = first.stored.family();
+    if http_cache::selects(&first.stored, request) {
+        return Found { place: Place { key, family, beside: None }, selected: Some(first) };
+    }
+    let Some(variant) = http_cache::variant_key(&key, &first.stored, request) else {
+        return Found { place: Place { key, family: platform.random(), beside: None }, selected: Some(first) };
+    };
+    let selected = stored(&variant, platform).await;
+    Found { place: Place { key: variant, family, beside: Some((key, Box::new(first.stored))) }, selected }
+}
+
+async fn stored<P: Platform>(key: &str, platform: &P) -> Option<Selected<P::Body>> {
+    let (metadata, body) = platform.stored(key).await?;
+    let stored = Stored::decode(&metadata).ok()?;
+    Some(Selected { stored, metadata, body: Some(body) })
+}
+
+impl<B> Selected<B> {
+    /// Step "reply" for a stored response.
+    fn reply(
+        self,
+        method: &str,
+        request: &dyn FieldSource,
+        age: Duration,
+        cache_status: CacheStatus,
+    ) -> Result<Reply<B>, Rejection> {
+        let fields = self.stored.fields().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let mut reply = stored_reply(&self.stored, self.body, fields, method, request)?;
+        reply.fields.push("Age", http_cache::age_field(age));
+        reply.fields.push("Cache-Status", cache_status.to_string());
+        Ok(reply)
+    }
+}
+
+/// A reply with a stored body: the whole, a part, or the word that the client holds it already.
+fn stored_reply<B>(
     stored: &Stored,
-    body: B,
+    body: Option<B>,
+    envelope: Vec<(String, String)>,
     method: &str,
     request: &dyn FieldSource,
-    age: Duration,
-    cache_status: CacheStatus,
-) -> Lookup<B> {
-    let (status, removed) = match http_cache::precondition(stored, request) {
-        Precondition::NotModified => (304, stored.not_modified_omits().collect()),
-        Precondition::Full => (stored.status(), Vec::new()),
+) -> Result<Reply<B>, Rejection> {
+    let not_modified = http_cache::precondition(stored, request) == Precondition::NotModified;
+    // RFC 9110, section 13.2.2: Range is evaluated last.
+    let selection = if not_modified { Selection::Whole } else { http_cache::selection(stored, method, request) };
+    let (status, part) = match selection {
+        _ if not_modified => (304, None),
+        Selection::Whole => (stored.status(), None),
+        Selection::Part { first, length, .. } => (206, Some(Part { first, length })),
+        Selection::Unsatisfiable { complete } => return Err(Rejection::RangeNotSatisfiable { complete }),
     };
+    let has_etag = envelope.iter().any(|(name, _)| name == "etag");
+    let removed = if not_modified { http_cache::not_modified_omits(has_etag) } else { &[] };
     // RFC 9110, section 6.4.1: no content in a response to HEAD, in a 204 and in a 304; section 15.3.6: none in a 205.
     let with_body = method != "HEAD" && !matches!(status, 204 | 205 | 304);
     let mut fields = Fields::default();
-    for (name, value) in stored.fields().filter(|(name, _)| !removed.contains(name)) {
-        fields.push(name.to_owned(), value.to_owned());
+    for (name, value) in envelope.into_iter().filter(|(name, _)| !removed.contains(&name.as_str())) {
+        fields.push(name, value);
     }
-    fields.push("Age", http_cache::age_field(age));
-    fields.push("Cache-Status", cache_status.to_string());
-    let reply = Reply { status, fields, body: ReplyBody::Stored { response: body, with_body, removed } };
-    Lookup::Hit { reply, record: CacheRecord { outcome: "hit", not_stored: None } }
-}
-
-impl Fill {
-    /// The request fields to withhold from the origin, so that the whole response comes back for everybody.
-    pub(crate) fn withheld(&self) -> &'static [&'static str] {
-        if self.key.is_some() { http_cache::forwarded_conditionals() } else { &[] }
+    if let (Some(range), Some(Part { length, .. })) = (selection.content_range(), part) {
+        fields.push("Content-Range", range);
+        fields.push("Content-Length", length.to_string());
     }
-
-    /// The query that the origin gets; `None`: the client's, whole.
-    pub(crate) fn query(&self) -> Option<&str> {
-        self.query.as_deref()
-    }
-
-    /// Decides whether the origin's response is stored, and says so in `Cache-Status`.
-    pub(crate) fn conclude(
-        self,
-        method: &str,
-        request: &impl Head,
-        status: u16,
-        response: &dyn FieldSource,
-        request_time: Duration,
-        response_time: Duration,
-    ) -> Filled {
-        let Self { cache, key, sharing, because, detail, told, query: _ } = self;
-        let storable = match (&key, detail) {
-            (None, reason) => Err(reason),
-            (Some(_), _) => http_cache::storable(&http_cache::Exchange {
-                method,
-                request: &Forwarded { head: request, told: &told },
-                status,
-                response,
-                sharing,
-                rules: &cache.rules,
-                request_time,
-                response_time,
-            })
-            .map_err(Some),
-        };
-        let envelope = storable.map(|stored| After::Store {
-            key: key.unwrap_or_default(),
-            metadata: stored.encode(),
-            removed: stored.withheld().map(str::to_owned).collect(),
-            // A started second counts: what expired is refused by its metadata, whatever the store thinks.
-            keep_seconds: stored.ttl(response_time).as_secs().saturating_add(1),
-        });
-        let not_stored = envelope.as_ref().err().copied().flatten();
-        let status_member = CacheStatus::Forwarded {
-            because,
-            status: Some(status),
-            stored: envelope.is_ok(),
-            detail: detail.or(not_stored),
-        };
-        let mut fields = Fields::default();
-        fields.push("Cache-Status", status_member.append_to(response.get("cache-status").as_deref()));
-        let record = CacheRecord { outcome: because.as_str(), not_stored: not_stored.map(Reason::as_str) };
-        Filled { fields, after: envelope.ok(), record }
-    }
-}
-
-/// Where a response would be stored.
-enum Key {
-    At(String),
-    /// A key that long is nobody's but an attacker's.
-    TooLong,
-    /// The caller has no name that a response could be kept for.
-    Nobody,
-}
-
-fn key<H: Head>(
-    cache: &Cache,
-    route: &Route,
-    facts: &Facts<'_, H>,
-    identity: Option<&Identity>,
-    url: &Url<'_>,
-    path: &NormalPath,
-) -> Key {
-    let Some(partition) = partition(cache, route, facts, identity) else { return Key::Nobody };
-    let headers: Vec<(&str, Option<String>)> =
-        cache.headers.iter().map(|name| (name.as_str(), facts.head.field(name))).collect();
-    let headers: Vec<(&str, Option<&str>)> = headers.iter().map(|(name, value)| (*name, value.as_deref())).collect();
-    let key = http_cache::key(&KeyParts {
-        cache: &cache.name,
-        scheme: url.scheme,
-        host: &url.authority.to_ascii_lowercase(),
-        path: path.as_str(),
-        query: &query_parts(cache, url),
-        headers: &headers,
-        // Two routes of one path have two policies: what one of them was answered is never lent to the other.
-        partition: &[("by", Some(&partition)), ("route", Some(&route.name))],
-    });
-    key.map_or(Key::TooLong, Key::At)
-}
-
-/// Who shares a response. Written out by the operator; without that, on a route with a token, nobody but the caller.
-fn partition<H: Head>(
-    cache: &Cache,
-    route: &Route,
-    facts: &Facts<'_, H>,
-    identity: Option<&Identity>,
-) -> Option<String> {
-    let value = |source: &Source| match source {
-        Source::Route => Some(route.name.clone()),
-        _ => facts.value(source, Ipv6Prefix::default()),
+    let body = match body {
+        None => ReplyBody::Empty,
+        Some(response) => ReplyBody::Stored { response, with_body, part, removed: removed.to_vec(), update: None },
     };
-    match (&cache.partition, identity) {
-        (Some(sources), _) => Some(source::join(sources.iter().map(|source| (source, value(source))))),
-        (None, None) => Some("everyone".to_owned()),
-        // Two tokens without a subject may be two callers: unknown means deny.
-        (None, Some(identity)) => {
-            let subject = identity.claims.subject()?;
-            Some(source::caller(&identity.issuer, subject))
-        }
-    }
-}
-
-/// The part of the query that the key is made of.
-fn query_parts<'u>(cache: &'u Cache, url: &Url<'u>) -> Vec<(&'u str, Option<&'u str>)> {
-    match &cache.query {
-        // One nameless pair for the query as a whole: no chosen parameter is nameless.
-        None => url.query.map(|query| ("", Some(query))).into_iter().collect(),
-        Some(chosen) => pairs(url.query.unwrap_or_default())
-            .filter(|(name, _)| chosen.iter().any(|chosen| chosen == name))
-            .collect(),
-    }
-}
-
-/// The query for the origin when the key chooses from it: what is not in the key cannot shape what is stored under it.
-fn chosen_query(cache: &Cache, url: &Url<'_>) -> Option<String> {
-    cache.query.as_ref()?;
-    let pairs = query_parts(cache, url);
-    let texts = pairs.iter().map(|(name, value)| match value {
-        Some(value) => Cow::Owned(format!("{name}={value}")),
-        None => Cow::Borrowed(*name),
-    });
-    Some(texts.collect::<Vec<_>>().join("&"))
-}
-
-/// The pairs of a query, as sent: two spellings of one value have two keys, which is safe.
-fn pairs(query: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
-    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| match pair.split_once('=') {
-        Some((name, value)) => (name, Some(value)),
-        None => (pair, None),
-    })
-}
-
-/// The keys of what an unsafe request makes untrue when it succeeds: what GET would find here (RFC 9111, section 4.4).
-///
-/// Of this caller's partition and header values, in the tier of this data center; other variants live out their lifetime.
-pub(crate) fn stale_keys<H: Head>(opening: &Opening<'_, H>) -> Vec<String> {
-    let Opening { gateway, facts, identity, url, path, .. } = *opening;
-    if matches!(facts.head.method(), "GET" | "HEAD" | "OPTIONS" | "TRACE") || !gateway.has_caches {
-        return Vec::new();
-    }
-    let found = gateway.matcher.find(url.authority, path, "GET", &|name| facts.head.field(name));
-    let Found::Route { index, .. } = found else { return Vec::new() };
-    let Some(read) = gateway.routes.get(index) else { return Vec::new() };
-    let Some(cache) = &read.cache else { return Vec::new() };
-    // The key of a GET that needs no token does not know of the writer's.
-    let identity = identity.filter(|_| matches!(read.auth, Auth::Token(_)));
-    match key(cache, read, facts, identity, url, path) {
-        Key::At(key) => vec![key],
-        Key::TooLong | Key::Nobody => Vec::new(),
-    }
+    Ok(Reply { status, fields, body })
 }

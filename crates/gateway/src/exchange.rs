@@ -7,18 +7,18 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tidegate_http_cache::{self as http_cache, Fields as FieldSource};
+use tidegate_http_cache::Fields as FieldSource;
 use tidegate_steering::{Attempts, Body, ClientKey, Location, Next, Outcome, Retries};
 
 use crate::authenticate::Identity;
-use crate::caching::{Fill, stale_keys};
+use crate::caching::{self, Changes, Fill, Filled};
 use crate::facts::Facts;
 use crate::forward::{self, Told, milliseconds, rejoin_cookies};
 use crate::limiting::Held;
 use crate::memory::Memory;
 use crate::path::NormalPath;
 use crate::platform::{Head, Platform};
-use crate::record::Record;
+use crate::record::{CacheRecord, Record};
 use crate::rejection::Rejection;
 use crate::reply::{After, Fields, Reply};
 use crate::route::{Auth, Gateway, Route};
@@ -27,7 +27,7 @@ use crate::trace::TraceParent;
 use crate::url::Url;
 
 /// A request on its way to an origin.
-pub struct Exchange {
+pub struct Exchange<B> {
     gateway: Rc<Gateway>,
     route: Rc<Route>,
     draft: Draft,
@@ -37,11 +37,13 @@ pub struct Exchange {
     target: String,
     removed: String,
     set: String,
+    /// The same with the validators of a stored response, while it may still be the answer.
+    conditional: Option<String>,
     /// When the latest attempt was sent.
     sent: Duration,
-    fill: Option<Fill>,
+    fill: Option<Fill<B>>,
     /// What this request makes untrue if it succeeds.
-    stale_keys: Vec<String>,
+    changes: Option<Changes>,
     random: u64,
 }
 
@@ -79,7 +81,7 @@ pub enum Answered<'a> {
 /// What follows an attempt.
 pub enum Conclusion<B> {
     /// Send the next [`Attempt`]; a response that is there is not wanted.
-    Retry(Box<Exchange>),
+    Retry(Box<Exchange<B>>),
     /// Pass the origin's response on untouched.
     Pass {
         /// What the request holds of its limits until the client has the whole response, or went away.
@@ -93,6 +95,8 @@ pub enum Conclusion<B> {
         removed: Vec<String>,
         /// The fields to set.
         fields: Fields,
+        /// Whether the client holds the content already: then the reply is a 304 without it.
+        not_modified: bool,
         /// What is done after the reply.
         after: Vec<After>,
         /// What the request holds of its limits until the client has the whole response, or went away.
@@ -100,10 +104,12 @@ pub enum Conclusion<B> {
         /// Why.
         record: Box<Record>,
     },
-    /// No origin answered.
+    /// Another reply than the origin's: the stored one that it has confirmed, a stale one, or a problem.
     Reply {
-        /// The problem.
+        /// The reply.
         reply: Reply<B>,
+        /// What is done after the reply.
+        after: Option<After>,
         /// Why.
         record: Box<Record>,
     },
@@ -119,26 +125,31 @@ pub(crate) struct Opening<'a, H> {
     pub(crate) path: &'a NormalPath,
 }
 
-impl Exchange {
+impl<B> Exchange<B> {
     /// Writes the header that the origin gets.
     pub(crate) fn open<H: Head, P: Platform>(
         opening: &Opening<'_, H>,
         attempts: Attempts,
-        fill: Option<Fill>,
+        fill: Option<Fill<B>>,
         draft: Draft,
         random: u64,
         platform: &P,
     ) -> Self {
         let Opening { gateway, route, facts, .. } = *opening;
+        let method = facts.head.method();
+        let set = set(opening, platform);
+        let validators = fill.as_ref().map(|fill| fill.validators(method)).unwrap_or_default();
+        let conditional = validators.iter().map(|(name, value)| format!("\n{name}\n{value}")).collect::<String>();
         let mut exchange = Self {
             gateway: Rc::clone(gateway),
             route: Rc::clone(route),
             attempts,
-            method: facts.head.method().to_owned(),
+            method: method.to_owned(),
             target: target(opening, fill.as_ref()),
             removed: removed(opening, fill.as_ref()),
-            set: set(opening, platform),
-            stale_keys: stale_keys(opening),
+            conditional: (!validators.is_empty()).then(|| format!("{set}{conditional}")),
+            set,
+            changes: Changes::of(opening),
             sent: platform.now(),
             draft,
             fill,
@@ -158,13 +169,13 @@ impl Exchange {
         Attempt {
             url: format!("{}{}", origin.map_or("", |origin| origin.url()), self.target),
             removed: &self.removed,
-            set: &self.set,
+            set: self.conditional.as_deref().unwrap_or(&self.set),
             timeout: self.route.origin.timeout,
         }
     }
 
     /// Decides what follows the latest attempt. `now` is when its outcome was known.
-    pub fn answered<B>(
+    pub fn answered(
         mut self: Box<Self>,
         answered: Answered<'_>,
         request: &impl Head,
@@ -192,9 +203,9 @@ impl Exchange {
             }
             (Next::Done, Answered::Response { status, fields }) => {
                 self.draft.settle(fields, memory, now);
-                self.conclude(request, status, fields, now)
+                self.conclude(request, status, fields, memory, now)
             }
-            (Next::Done, Answered::TimedOut | Answered::Failed { .. }) => self.refuse(outcome, memory, now),
+            (Next::Done, Answered::TimedOut | Answered::Failed { .. }) => self.refuse(outcome, request, memory, now),
         }
     }
 
@@ -208,51 +219,105 @@ impl Exchange {
     }
 
     /// Steps "store" and "reply" for an origin's response.
-    fn conclude<B>(
-        self: Box<Self>,
+    fn conclude(
+        mut self: Box<Self>,
         request: &impl Head,
         status: u16,
         response: &dyn FieldSource,
+        memory: &RefCell<Memory>,
         now: Duration,
     ) -> Conclusion<B> {
-        let Self { gateway, draft, fill, sent, method, stale_keys, .. } = *self;
+        let changed =
+            self.changes.take().and_then(|changes| changes.conclude(&self.gateway, request, status, response));
+        let mut after: Vec<After> = changed.into_iter().collect();
+        let (mut removed, mut not_modified) = (Vec::new(), false);
+        if let Some(fill) = self.fill.take().filter(|_| status != 101) {
+            let answered = caching::Answered { status, response, request_time: self.sent, response_time: now };
+            let key = fill.revalidates().map(str::to_owned);
+            match fill.conclude(request, &answered) {
+                Filled::Again(fill) => {
+                    self.fill = Some(fill);
+                    self.conditional = None;
+                    self.sent = now;
+                    return Conclusion::Retry(self);
+                }
+                Filled::Stored { reply, after, record } => {
+                    end_revalidation(key, memory, now);
+                    return self.reply_stored(reply, after, record, memory, now);
+                }
+                Filled::Answer { fields, after: stored, record, not_modified: omitted } => {
+                    end_revalidation(key, memory, now);
+                    self.draft.fields.extend(fields);
+                    self.draft.record.cache = Some(record);
+                    after.extend(stored);
+                    not_modified = omitted.is_some();
+                    removed.extend(omitted.unwrap_or_default().iter().map(|name| (*name).to_owned()));
+                }
+            }
+        }
+        let Self { gateway, draft, .. } = *self;
         let Draft { started, mut record, mut fields, held } = draft;
-        record.status = status;
+        record.status = if not_modified { 304 } else { status };
         record.duration_ms = milliseconds(now.saturating_sub(started));
         if status == 101 {
             // The connection is no longer HTTP: nothing can be set on it, and nobody sees its end. What it holds comes back
             // when its time is up.
             return Conclusion::Pass { held: None, record: Box::new(record) };
         }
-        let mut after = Vec::new();
-        if let Some(fill) = fill {
-            let filled = fill.conclude(&method, request, status, response, sent, now);
-            fields.extend(filled.fields);
-            after.extend(filled.after);
-            record.cache = Some(filled.record);
-        }
-        if !stale_keys.is_empty() && http_cache::invalidates(&method, status) {
-            after.push(After::Forget { keys: stale_keys });
-        }
         if gateway.settings.server_timing {
             fields.push("Server-Timing", server_timing(&record));
         }
         let record = Box::new(record);
-        let removed = forward::response_removed(response);
+        removed.extend(forward::response_removed(response));
         if removed.is_empty() && fields.is_empty() && after.is_empty() {
             return Conclusion::Pass { held, record };
         }
-        Conclusion::Amend { removed, fields, after, held, record }
+        Conclusion::Amend { removed, fields, not_modified, after, held, record }
     }
 
-    /// Step "reply" when no origin answered: 504 when time was up, else 502.
-    fn refuse<B>(self: Box<Self>, outcome: Outcome, memory: &RefCell<Memory>, now: Duration) -> Conclusion<B> {
-        let Self { gateway, mut draft, method, .. } = *self;
-        if let Some(held) = draft.held.take() {
-            memory.borrow_mut().release(held, now);
+    /// Step "reply" when no origin answered: what is stored, if it may be used; else 504 when time was up, 502 otherwise.
+    fn refuse(
+        mut self,
+        outcome: Outcome,
+        request: &impl Head,
+        memory: &RefCell<Memory>,
+        now: Duration,
+    ) -> Conclusion<B> {
+        if let Some(fill) = self.fill.take() {
+            end_revalidation(fill.revalidates().map(str::to_owned), memory, now);
+            if let Some(Filled::Stored { reply, after, record }) = fill.unreachable(request, now) {
+                return self.reply_stored(reply, after, record, memory, now);
+            }
         }
+        let Self { gateway, mut draft, method, .. } = self;
+        draft.release(memory, now);
         let (reply, record) = draft.reject(&gateway, &Rejection::Origin(outcome), &method, now);
-        Conclusion::Reply { reply, record }
+        Conclusion::Reply { reply, after: None, record }
+    }
+
+    /// Step "reply" with a stored response.
+    fn reply_stored(
+        self,
+        reply: Result<Reply<B>, Rejection>,
+        after: Option<After>,
+        cache: CacheRecord,
+        memory: &RefCell<Memory>,
+        now: Duration,
+    ) -> Conclusion<B> {
+        let Self { gateway, mut draft, method, .. } = self;
+        draft.release(memory, now);
+        draft.record.cache = Some(cache);
+        let (reply, record) = match reply {
+            Ok(reply) => draft.reply(&gateway, reply, &method, now),
+            Err(rejection) => draft.reject(&gateway, &rejection, &method, now),
+        };
+        Conclusion::Reply { reply, after, record }
+    }
+}
+
+fn end_revalidation(key: Option<String>, memory: &RefCell<Memory>, now: Duration) {
+    if let Some(key) = key {
+        memory.borrow_mut().end_revalidation(&key, now);
     }
 }
 
@@ -286,7 +351,7 @@ pub(crate) fn choose<H: Head>(opening: &Opening<'_, H>, memory: &RefCell<Memory>
 }
 
 /// The path that was matched is the path that is forwarded; the query is the client's, or what the cache's key has of it.
-fn target<H>(opening: &Opening<'_, H>, fill: Option<&Fill>) -> String {
+fn target<H, B>(opening: &Opening<'_, H>, fill: Option<&Fill<B>>) -> String {
     let query = fill.and_then(Fill::query).or(opening.url.query);
     match query {
         Some(query) if !query.is_empty() => format!("{}?{query}", opening.path.as_str()),
@@ -294,7 +359,7 @@ fn target<H>(opening: &Opening<'_, H>, fill: Option<&Fill>) -> String {
     }
 }
 
-fn removed<H: Head>(opening: &Opening<'_, H>, fill: Option<&Fill>) -> String {
+fn removed<H: Head, B>(opening: &Opening<'_, H>, fill: Option<&Fill<B>>) -> String {
     let head = opening.facts.head;
     let names = head.field_names();
     let upgrade = head.field("upgrade").is_some_and(|upgrade| upgrade.eq_ignore_ascii_case("websocket"));

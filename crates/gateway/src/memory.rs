@@ -12,6 +12,16 @@ use crate::limiting::{Keys, Renewal};
 use crate::recent::Recent;
 use crate::record::Record;
 
+/// How many keys an isolate revalidates at once. A key has at most 4 KiB.
+const REVALIDATIONS_MAX: usize = 256;
+
+/// How long a revalidation that never reports back keeps others away: the platform ends what runs on for that long after a
+/// reply.
+const REVALIDATION_LASTS: Duration = Duration::from_secs(30);
+
+/// How long after its answer a revalidation keeps others away.
+const STORING_LASTS: Duration = Duration::from_millis(500);
+
 /// The memory of one isolate. Borrow it for one synchronous step, never across an await: a cancelled request would keep
 /// the borrow for ever.
 #[derive(Default)]
@@ -25,6 +35,8 @@ pub struct Memory {
     pub(crate) keys: Keys,
     holder: Option<Holder>,
     renewals: Vec<Renewal>,
+    /// The keys that are revalidated in the background, and until when that is believed: a cancelled one never reports.
+    revalidations: BTreeMap<String, Duration>,
     rotations: Option<Rotations>,
     counters: Counters,
 }
@@ -61,6 +73,29 @@ impl Memory {
         let HolderCounters { overshoot, debt, entries, .. } = counters;
         let requests = self.counters.limited;
         LimitCounters { requests, by_lease, by_authority, unreachable, asks, refreshes, overshoot, debt, entries }
+    }
+
+    /// Notes that a key is being revalidated; false if it already is, or too many are.
+    pub(crate) fn begin_revalidation(&mut self, key: &str, now: Duration) -> bool {
+        if self.revalidations.get(key).is_some_and(|until| now < *until) {
+            return false;
+        }
+        if self.revalidations.len() >= REVALIDATIONS_MAX {
+            self.revalidations.retain(|_, until| now < *until);
+        }
+        let begins = self.revalidations.len() < REVALIDATIONS_MAX;
+        if begins {
+            self.revalidations.insert(key.to_owned(), now.saturating_add(REVALIDATION_LASTS));
+        }
+        begins
+    }
+
+    /// Notes that a key's revalidation is over, but for the moment that storing takes: who looks until then finds the old
+    /// response, and need not ask as well.
+    pub(crate) fn end_revalidation(&mut self, key: &str, now: Duration) {
+        if let Some(until) = self.revalidations.get_mut(key) {
+            *until = (*until).min(now.saturating_add(STORING_LASTS));
+        }
     }
 
     /// Counts a finished request.

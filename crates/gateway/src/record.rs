@@ -80,11 +80,17 @@ pub struct LimitRecord {
 /// The cache's part of a record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CacheRecord {
-    /// `hit`, or the reason why the request went on to an origin.
+    /// `hit`, `stale-while-revalidate`, `stale-if-error`, or the reason why the request went on to an origin.
     pub outcome: &'static str,
     /// Why the response was not stored, when it was not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_stored: Option<&'static str>,
+}
+
+impl CacheRecord {
+    pub(crate) fn new(outcome: &'static str) -> Self {
+        Self { outcome, not_stored: None }
+    }
 }
 
 impl Record {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tidegate_http_cache::Selection;
 use tidegate_steering::Outcome;
 
 use crate::path::PathRejection;
@@ -51,6 +52,11 @@ pub enum Rejection {
     LimitKey,
     /// The client wants a stored reply only, and there is none (RFC 9111, section 5.2.1.7).
     NotStored,
+    /// The client wants a part of a stored reply that it does not have (RFC 9110, section 15.5.17).
+    RangeNotSatisfiable {
+        /// How many bytes it has.
+        complete: u64,
+    },
     /// No pool of the route has an origin.
     NoOrigin,
     /// No origin answered.
@@ -73,6 +79,7 @@ impl Rejection {
             Self::Token { rejection, .. } => rejection.status(),
             Self::NoRoute => 404,
             Self::MethodNotAllowed { .. } => 405,
+            Self::RangeNotSatisfiable { .. } => 416,
             Self::Limited { .. } => 429,
             Self::Origin(Outcome::TimedOut) | Self::NotStored => 504,
             Self::Origin(_) => 502,
@@ -96,6 +103,7 @@ impl Rejection {
             Self::LimiterUnavailable { .. } => "limiter_unavailable",
             Self::LimitKey => "limit_key",
             Self::NotStored => "not_stored",
+            Self::RangeNotSatisfiable { .. } => "range_not_satisfiable",
             Self::NoOrigin => "no_origin",
             Self::Origin(Outcome::TimedOut) => "origin_timeout",
             Self::Origin(_) => "origin_unreachable",
@@ -116,6 +124,7 @@ impl Rejection {
             Self::LimiterUnavailable { .. } => "The limits on these requests cannot be checked at the moment.",
             Self::LimitKey => "The key must name each source of the limit once, with its value: claim:sub=alice.",
             Self::NotStored => "No stored response satisfies this request.",
+            Self::RangeNotSatisfiable { .. } => "The resource has no such bytes.",
             Self::NoOrigin => "No origin is configured for this request.",
             Self::Origin(Outcome::TimedOut) => "The origin did not answer in time.",
             Self::Origin(_) => "The origin could not be reached.",
@@ -142,6 +151,10 @@ impl Rejection {
             }
             Self::Limited { retry_after_seconds, .. } | Self::LimiterUnavailable { retry_after_seconds } => {
                 fields.push("Retry-After", retry_after_seconds.to_string());
+            }
+            Self::RangeNotSatisfiable { complete } => {
+                let range = Selection::Unsatisfiable { complete: *complete }.content_range();
+                fields.push("Content-Range", range.unwrap_or_default());
             }
             _ => {}
         }
@@ -180,6 +193,7 @@ fn title(status: u16) -> &'static str {
         404 => "Not Found",
         405 => "Method Not Allowed",
         414 => "URI Too Long",
+        416 => "Range Not Satisfiable",
         429 => "Too Many Requests",
         502 => "Bad Gateway",
         503 => "Service Unavailable",

@@ -63,9 +63,22 @@ pub enum ReplyBody<B> {
         response: B,
         /// Whether its body goes to the client: not for HEAD and not for 304.
         with_body: bool,
+        /// The part of its body that goes to the client; `None`: the whole.
+        part: Option<Part>,
         /// The names of its fields that this reply must not carry.
         removed: Vec<&'static str>,
+        /// When the origin has just confirmed it: the fields of that answer replace the stored ones, except for these.
+        update: Option<Vec<String>>,
     },
+}
+
+/// Bytes of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The position of the first one.
+    pub first: u64,
+    /// How many; at least one.
+    pub length: u64,
 }
 
 /// Work on the stored replies that the shell does after the reply.
@@ -79,6 +92,19 @@ pub enum After {
         metadata: String,
         /// The names of the response's fields that are kept in the metadata instead.
         removed: Vec<String>,
+        /// How long the tier should keep it, in seconds.
+        keep_seconds: u64,
+    },
+    /// Give a stored response the fields of the answer that has confirmed it; its body stays.
+    Freshen {
+        /// The key, a URL.
+        key: String,
+        /// The metadata that the stored response must still have: another one is not what was confirmed.
+        replaced: String,
+        /// The new metadata.
+        metadata: String,
+        /// The names of the answer's fields that do not replace the stored ones.
+        excepted: Vec<String>,
         /// How long the tier should keep it, in seconds.
         keep_seconds: u64,
     },

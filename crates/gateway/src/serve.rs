@@ -42,9 +42,11 @@ pub enum Step<B> {
         reply: Reply<B>,
         /// Why.
         record: Box<Record>,
+        /// What to ask an origin after the reply, when that is stale.
+        revalidation: Option<Box<Exchange<B>>>,
     },
     /// To be sent to an origin.
-    Forward(Box<Exchange>),
+    Forward(Box<Exchange<B>>),
 }
 
 /// What the steps so far have found out, for the reply whichever way it ends.
@@ -74,18 +76,25 @@ pub async fn admit<P: Platform>(
         memory.forgive(&mut held, now);
         memory.release(held, now);
     }
+    let mut revalidation = None;
     let (reply, record) = match passed {
         Ok(Passed::Forward(exchange)) => return Admitted { step: Step::Forward(exchange), refresh },
+        Ok(Passed::Stale(reply, exchange)) => {
+            revalidation = exchange;
+            draft.reply(gateway, reply, head.method(), now)
+        }
         Ok(Passed::Reply(reply)) => draft.reply(gateway, reply, head.method(), now),
         Err(rejection) => draft.reject(gateway, &rejection, head.method(), now),
     };
-    Admitted { step: Step::Reply { reply, record }, refresh }
+    Admitted { step: Step::Reply { reply, record, revalidation }, refresh }
 }
 
 /// A request that no step refused.
 enum Passed<B> {
     Reply(Reply<B>),
-    Forward(Box<Exchange>),
+    /// With what asks for the successor of a stale reply.
+    Stale(Reply<B>, Option<Box<Exchange<B>>>),
+    Forward(Box<Exchange<B>>),
 }
 
 async fn steps<P: Platform>(
@@ -154,11 +163,19 @@ async fn steps<P: Platform>(
         Opening { gateway, route: &route, facts: &facts, identity: identity.as_ref(), url: &url, path: &path };
     let fill = match cache {
         None => None,
-        Some(cache) => match caching::lookup(cache, &opening, platform).await? {
+        Some(cache) => match caching::lookup(cache, &opening, memory, platform).await? {
             Lookup::Miss(fill) => Some(fill),
             Lookup::Hit { reply, record } => {
                 draft.record.cache = Some(record);
                 return Ok(Passed::Reply(reply));
+            }
+            Lookup::Stale { reply, record, fill } => {
+                draft.record.cache = Some(record);
+                let random = platform.random();
+                let attempts = exchange::choose(&opening, memory, random);
+                let draft = draft.of_revalidation();
+                let open = |attempts| Exchange::open(&opening, attempts, Some(fill), draft, random, platform);
+                return Ok(Passed::Stale(reply, attempts.map(|attempts| Box::new(open(attempts)))));
             }
         },
     };
@@ -202,6 +219,18 @@ impl Draft {
             fields: std::mem::take(&mut self.fields),
             held: self.held.take(),
         }
+    }
+
+    /// Gives back what the request held of its limits: it has ended.
+    pub(crate) fn release(&mut self, memory: &RefCell<Memory>, now: Duration) {
+        if let Some(held) = self.held.take() {
+            memory.borrow_mut().release(held, now);
+        }
+    }
+
+    /// For an exchange that no client waits for.
+    fn of_revalidation(&self) -> Self {
+        Self { started: self.started, record: self.record.clone(), fields: Fields::default(), held: None }
     }
 
     fn identified(&mut self, identity: Option<&Identity>) {

@@ -145,6 +145,9 @@ pub(crate) struct ResponseControl {
     pub(crate) proxy_revalidate: bool,
     pub(crate) max_age: Option<Duration>,
     pub(crate) s_maxage: Option<Duration>,
+    /// RFC 5861, sections 3 and 4.
+    pub(crate) stale_while_revalidate: Option<Duration>,
+    pub(crate) stale_if_error: Option<Duration>,
 }
 
 impl ResponseControl {
@@ -163,6 +166,8 @@ impl ResponseControl {
                 "no-cache" => control.no_cache.widen(argument),
                 "max-age" => lifetime(&mut control.max_age, &argument),
                 "s-maxage" => lifetime(&mut control.s_maxage, &argument),
+                "stale-while-revalidate" => lifetime(&mut control.stale_while_revalidate, &argument),
+                "stale-if-error" => lifetime(&mut control.stale_if_error, &argument),
                 _ => {}
             }
         }
@@ -201,6 +206,9 @@ pub(crate) struct RequestControl {
     pub(crate) max_age: Option<Duration>,
     pub(crate) min_fresh: Option<Duration>,
     pub(crate) max_stale: Option<MaxStale>,
+    /// RFC 5861, section 4: "when used as a request Cache-Control extension, its scope of application is the request it
+    /// appears in".
+    pub(crate) stale_if_error: Option<Duration>,
 }
 
 impl RequestControl {
@@ -223,6 +231,7 @@ impl RequestControl {
                 "only-if-cached" => control.only_if_cached = true,
                 "max-age" => control.max_age = control.max_age.or_else(|| seconds(&argument)),
                 "min-fresh" => control.min_fresh = control.min_fresh.or_else(|| seconds(&argument)),
+                "stale-if-error" => control.stale_if_error = control.stale_if_error.or_else(|| seconds(&argument)),
                 "max-stale" => {
                     let accepted = match argument {
                         Argument::Absent => Some(MaxStale::AnyAge),

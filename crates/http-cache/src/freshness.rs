@@ -1,9 +1,10 @@
-use crate::cache_control::says_no_cache;
+use crate::cache_control::{Extent, says_no_cache};
 use crate::fields::members;
 use crate::reason::Reason;
 use crate::storable::{Exchange, Sharing};
 use crate::targeted::{Policy, Source};
 use crate::{date, delta_seconds};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
@@ -13,11 +14,58 @@ pub struct Rules {
     // Invariant: more than zero, at most 2^31 seconds.
     ttl: Option<Duration>,
     override_origin: bool,
+    heuristic: Option<Heuristic>,
+    pub(crate) stale: StaleWindows,
+}
+
+/// A lifetime made from how long a response had not been modified (RFC 9111, section 4.2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heuristic {
+    // Invariant: 1 to 100.
+    percent: u64,
+    // Invariant: more than zero, at most 2^31 seconds.
+    at_most: Duration,
+}
+
+impl Heuristic {
+    /// `percent` of the interval between the response's modification and its arrival, but never more than `at_most`: "If
+    /// the response has a Last-Modified header field, caches are encouraged to use a heuristic expiration value that is
+    /// no more than some fraction of the interval since that time. A typical setting of this fraction might be 10%."
+    ///
+    /// # Errors
+    ///
+    /// A percentage that is not 1 to 100, or an `at_most` of zero or of more than 2,147,483,648 seconds.
+    pub fn new(percent: u64, at_most: Duration) -> Result<Self, InvalidRules> {
+        if !(1..=100).contains(&percent) {
+            return Err(InvalidRules::Percent);
+        }
+        Ok(Self { percent, at_most: lifetime(at_most)? })
+    }
+
+    fn lifetime(self, unmodified: Duration) -> Duration {
+        // Seconds of a date and at most 100: no overflow before the division.
+        let part = unmodified.as_secs().saturating_mul(self.percent).checked_div(100);
+        self.at_most.min(Duration::from_secs(part.unwrap_or_default()))
+    }
+}
+
+/// For how long after the end of its lifetime a response may still be used, where the response does not say (RFC 5861).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct StaleWindows {
+    /// While it is revalidated in the background.
+    pub while_revalidate: Duration,
+    /// While the origin fails.
+    pub if_error: Duration,
 }
 
 impl Rules {
     /// Rules without a lifetime: what the origin does not declare fresh is not stored.
-    pub const ORIGIN_DECIDES: Self = Self { ttl: None, override_origin: false };
+    pub const ORIGIN_DECIDES: Self = Self {
+        ttl: None,
+        override_origin: false,
+        heuristic: None,
+        stale: StaleWindows { while_revalidate: Duration::ZERO, if_error: Duration::ZERO },
+    };
 
     /// Rules with a lifetime for responses on which the origin is silent: those without `s-maxage`, `max-age` and
     /// `Expires` whose status is 200, 203, 204, 300, 301, 308, 404 or 410, or that say `public` and are not a 5xx. The
@@ -34,13 +82,21 @@ impl Rules {
     ///
     /// A `ttl` of zero or of more than 2,147,483,648 seconds.
     pub fn new(ttl: Duration, override_origin: bool) -> Result<Self, InvalidRules> {
-        if ttl.is_zero() {
-            return Err(InvalidRules::ZeroTtl);
-        }
-        if ttl > delta_seconds::GREATEST {
-            return Err(InvalidRules::TtlTooLong);
-        }
-        Ok(Self { ttl: Some(ttl), override_origin })
+        Ok(Self { ttl: Some(lifetime(ttl)?), override_origin, ..Self::ORIGIN_DECIDES })
+    }
+
+    /// The same rules with a heuristic lifetime for responses without a stated one that say when they were modified: those
+    /// whose status RFC 9110, section 15.1 calls heuristically cacheable, save 206, or that say `public`. It goes before the
+    /// `ttl`.
+    #[must_use]
+    pub fn with_heuristic(self, heuristic: Heuristic) -> Self {
+        Self { heuristic: Some(heuristic), ..self }
+    }
+
+    /// The same rules for responses that were fresh once and do not say themselves how long they may be used after that.
+    #[must_use]
+    pub fn with_stale(self, stale: StaleWindows) -> Self {
+        Self { stale, ..self }
     }
 
     /// The lifetime that these rules give to such a response.
@@ -53,6 +109,14 @@ impl Rules {
     }
 }
 
+fn lifetime(value: Duration) -> Result<Duration, InvalidRules> {
+    match value {
+        Duration::ZERO => Err(InvalidRules::ZeroTtl),
+        _ if value > delta_seconds::GREATEST => Err(InvalidRules::TtlTooLong),
+        _ => Ok(value),
+    }
+}
+
 /// Why [`Rules`] make no sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidRules {
@@ -60,6 +124,8 @@ pub enum InvalidRules {
     ZeroTtl,
     /// A lifetime of more than 2,147,483,648 seconds, which HTTP cannot express (RFC 9111, section 1.2.2).
     TtlTooLong,
+    /// A heuristic that is not 1 to 100 percent.
+    Percent,
 }
 
 impl fmt::Display for InvalidRules {
@@ -67,6 +133,7 @@ impl fmt::Display for InvalidRules {
         out.write_str(match self {
             Self::ZeroTtl => "the lifetime is zero: such a cache never holds anything",
             Self::TtlTooLong => "the lifetime is longer than 2147483648 seconds",
+            Self::Percent => "the heuristic is not 1 to 100 percent",
         })
     }
 }
@@ -80,7 +147,14 @@ pub(crate) struct Freshness {
     pub(crate) lifetime: Duration,
 }
 
-/// Calculates the freshness of a response, if it has any.
+impl Freshness {
+    /// "response_is_fresh = (freshness_lifetime > current_age)" (RFC 9111, section 4.2).
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.lifetime > self.initial_age
+    }
+}
+
+/// Calculates the freshness of a response, if anything is said about it.
 pub(crate) fn freshness(exchange: &Exchange<'_>, policy: &Policy) -> Result<Freshness, Reason> {
     let initial_age = initial_age(exchange);
     let configured = exchange.rules.ttl_for(exchange.status, policy.control.public);
@@ -89,6 +163,8 @@ pub(crate) fn freshness(exchange: &Exchange<'_>, policy: &Policy) -> Result<Fres
         Some(lifetime) => lifetime,
         None => match explicit_lifetime(exchange, policy) {
             Some(lifetime) => lifetime,
+            // It is validated before every use, whatever its age.
+            None if policy.control.no_cache == Extent::Response => Duration::ZERO,
             // "The meaning of Pragma: no-cache in responses was never specified" (RFC 9111, section 5.4), but an origin
             // that sends it and nothing else is not silent.
             None if policy.source == Source::Silent && says_no_cache(exchange.response.get("pragma")) => {
@@ -97,15 +173,31 @@ pub(crate) fn freshness(exchange: &Exchange<'_>, policy: &Policy) -> Result<Fres
             // A cookie is a credential too, in all but name (RFC 9111, section 3.5, speaks of Authorization only): an origin
             // that says nothing of sharing did not say that what it made for this visitor is for all.
             None if carries_a_visitor(exchange) && !policy.control.public => return Err(Reason::Cookie),
-            None => configured.ok_or(Reason::NoFreshness)?,
+            None => heuristic_lifetime(exchange, policy).or(configured).ok_or(Reason::NoFreshness)?,
         },
     };
-    // response_is_fresh = (freshness_lifetime > current_age) (RFC 9111, section 4.2).
-    if lifetime > initial_age { Ok(Freshness { initial_age, lifetime }) } else { Err(Reason::Expired) }
+    Ok(Freshness { initial_age, lifetime })
+}
+
+/// "A cache MUST NOT use heuristics to determine freshness when an explicit expiration time is present in the stored
+/// response"; they "can only be used on responses without explicit freshness whose status codes are defined as heuristically
+/// cacheable" or "that have been marked as explicitly cacheable (e.g., with a public response directive)" (RFC 9111, section
+/// 4.2.2).
+fn heuristic_lifetime(exchange: &Exchange<'_>, policy: &Policy) -> Option<Duration> {
+    let heuristic = exchange.rules.heuristic?;
+    // RFC 9110, section 15.1, without 206.
+    let by_status = matches!(exchange.status, 200 | 203 | 204 | 300 | 301 | 308 | 404 | 405 | 410 | 414 | 501);
+    if !(by_status || policy.control.public) {
+        return None;
+    }
+    let received = exchange.response_time;
+    let read = |name: &str| exchange.response.get(name).and_then(|value| date::parse(&value, received));
+    let unmodified = read("date").unwrap_or(received).saturating_sub(read("last-modified")?);
+    Some(heuristic.lifetime(unmodified)).filter(|lifetime| !lifetime.is_zero())
 }
 
 /// True when the response may have been made for one visitor, and nothing in the key would keep it from the others.
-fn carries_a_visitor(exchange: &Exchange<'_>) -> bool {
+pub(crate) fn carries_a_visitor(exchange: &Exchange<'_>) -> bool {
     exchange.sharing == Sharing::Everyone && exchange.request.get("cookie").is_some()
 }
 

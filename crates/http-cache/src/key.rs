@@ -1,3 +1,6 @@
+use crate::fields::Fields;
+use crate::stored::Stored;
+use crate::vary;
 use std::fmt::Write as _;
 
 /// The longest key, in bytes. Stores accept more, yet a key longer than this is somebody filling the cache.
@@ -46,6 +49,22 @@ pub fn key(parts: &KeyParts<'_>) -> Option<String> {
         }
     }
     Some(key)
+}
+
+/// The key of another variant of a resource, beside the response that its own [`key`] holds (RFC 9111, section 4.1): for
+/// what the fields that this response was selected by say in this request.
+///
+/// The variants of one response are a family: when it is invalidated, the next one under its key has another family, and
+/// no request finds the variants of the old one again.
+///
+/// `None` when the key would be too long, or hold a credential.
+pub fn variant_key(key: &str, stored: &Stored, request: &dyn Fields) -> Option<String> {
+    let mut variant = key.to_owned();
+    segment(&mut variant, "family", None, Some(&format!("{:x}", stored.family)))?;
+    for (name, value) in vary::presented(&stored.selecting, request)? {
+        segment(&mut variant, "vary", Some(&name), value.as_deref())?;
+    }
+    Some(variant)
 }
 
 /// Appends `/label:name=value`. `None` when the key has become too long.

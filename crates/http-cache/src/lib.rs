@@ -7,17 +7,22 @@
 //! 2. [`key`]: where would a stored response be?
 //! 3. [`answer`]: may the [`Stored`] response found there be used, and how old is it? When nothing usable is there and
 //!    [`only_if_cached`] holds, the reply is 504; otherwise the request goes to the origin without its
-//!    [`forwarded_conditionals`], so that a full response comes back for everybody.
-//! 4. [`storable`]: may what came back be kept, and for how long?
+//!    [`forwarded_conditionals`], so that a full response comes back for everybody, but with the
+//!    [`Stored::validators`] of a stale response, so that it need not.
+//! 4. [`storable`]: may what came back be kept, and for how long? Or, after a 304: [`freshen`] what is stored. Or, after
+//!    an error: is it [`stale_if_error`]?
 //! 5. [`precondition`]: does the client hold this response already, so that a 304 without the
-//!    [`Stored::not_modified_omits`] does?
-//! 6. [`invalidates`]: does this reply to an unsafe method make the stored response untrue?
+//!    [`not_modified_omits`] does? Else, which part does it want: [`selection`].
+//! 6. [`invalidates`]: does this reply to an unsafe method make stored responses untrue?
 //!
 //! [`CacheStatus`] and [`age_field`] then say so to the client. Every refusal carries a [`Reason`].
 //!
 //! The store is a plain one. [`Stored`] is the envelope that travels beside the response in [`ENVELOPE_FIELD`]; the
 //! fields by which a store might form an opinion of its own ([`Stored::withheld`]) are taken off the response and live
 //! in the envelope, from where [`Stored::fields`] puts them back on a reply.
+//!
+//! There is no negative caching of its own: a 404 or 410 is stored when the origin or the operator says for how long, a 5xx
+//! only when the origin does. While an origin fails, [`stale_if_error`] is what keeps its clients served.
 //!
 //! Why not the crate `http-cache-semantics` (weighed at 3.0.0)? It compares directive names by case, so that `No-Store`
 //! is stored, and splits `Cache-Control` at every comma, quoted or not. It knows no targeted fields, no field lists of
@@ -30,6 +35,7 @@ mod fields;
 mod cache_control;
 mod date;
 mod delta_seconds;
+mod entity_tag;
 mod targeted;
 
 mod freshness;
@@ -37,8 +43,10 @@ mod storable;
 mod stored;
 mod vary;
 
+mod freshen;
 mod key;
 mod precondition;
+mod range;
 mod reuse;
 
 mod invalidation;
@@ -51,14 +59,16 @@ pub mod purge;
 mod refresh_ahead;
 
 pub use fields::{ENVELOPE_FIELD, Fields};
-pub use freshness::{InvalidRules, Rules};
-pub use invalidation::invalidates;
-pub use key::{KeyParts, key};
+pub use freshen::{Freshened, freshen, freshen_by_head};
+pub use freshness::{Heuristic, InvalidRules, Rules, StaleWindows};
+pub use invalidation::{invalidates, is_safe};
+pub use key::{KeyParts, key, variant_key};
 pub use memory::MemoryTier;
-pub use precondition::{Precondition, forwarded_conditionals, precondition};
+pub use precondition::{Precondition, forwarded_conditionals, not_modified_omits, precondition, precondition_of};
+pub use range::{Selection, selection};
 pub use reason::Reason;
 pub use refresh_ahead::refresh_ahead;
-pub use reuse::{Answer, Lookup, answer, lookup, only_if_cached};
+pub use reuse::{Answer, Lookup, answer, is_error, lookup, only_if_cached, selects, stale_if_error};
 pub use status::{CacheStatus, Forward, age_field};
 pub use storable::{Exchange, Sharing, storable};
 pub use stored::{MAX_ENVELOPE, Stored, Undecodable};

@@ -1,6 +1,8 @@
 use crate::date;
+use crate::entity_tag::EntityTag;
 use crate::fields::Fields;
 use crate::stored::Stored;
+use std::time::Duration;
 
 /// Request fields to take off before a request is forwarded to fill the cache.
 ///
@@ -11,7 +13,18 @@ pub fn forwarded_conditionals() -> &'static [&'static str] {
     &["if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range"]
 }
 
-/// How to reply with a stored response that may be used.
+/// The fields that a 304 made from a 200 leaves out (RFC 9110, section 15.4.5).
+///
+/// Content-Location, Date, ETag, Vary, Cache-Control and Expires MUST be there; other metadata of the representation
+/// SHOULD NOT, "unless said metadata exists for the purpose of guiding cache updates (e.g., Last-Modified might be useful
+/// if the response does not have an ETag field)".
+pub fn not_modified_omits(has_etag: bool) -> &'static [&'static str] {
+    let all =
+        &["last-modified", "content-encoding", "content-language", "content-length", "content-range", "content-type"];
+    if has_etag { all } else { all.split_first().map_or(&[], |(_, others)| others) }
+}
+
+/// How to reply with a response that the client may hold already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precondition {
     /// With the whole of it.
@@ -23,75 +36,78 @@ pub enum Precondition {
 /// Evaluates the preconditions of a GET or HEAD that a stored response may answer, in the order of RFC 9110, section
 /// 13.2.2.
 pub fn precondition(stored: &Stored, request: &dyn Fields) -> Precondition {
+    let fields = |name: &str| stored.field(name).map(str::to_owned);
+    // "If [...] the Last-Modified header field is not present in a stored response, a cache SHOULD use the stored
+    // response's Date field value (or, if no Date field is present, the time that the stored response was received)" (RFC
+    // 9111, section 4.3.2).
+    let modified = ["last-modified", "date"].into_iter().find_map(|name| stored.field(name).map(str::to_owned));
+    evaluate(
+        stored.status(),
+        &fields,
+        modified.map(Modified::At).unwrap_or(Modified::Now),
+        stored.response_time,
+        request,
+    )
+}
+
+/// Evaluates the preconditions that [`forwarded_conditionals`] withheld from the origin against what it sent instead.
+pub fn precondition_of(status: u16, response: &dyn Fields, received: Duration, request: &dyn Fields) -> Precondition {
+    let modified = response.get("last-modified").map_or(Modified::Unknown, Modified::At);
+    evaluate(status, response, modified, received, request)
+}
+
+/// When a representation was last modified.
+enum Modified {
+    At(String),
+    /// At the latest when it was received.
+    Now,
+    Unknown,
+}
+
+fn evaluate(
+    status: u16,
+    response: &dyn Fields,
+    modified: Modified,
+    received: Duration,
+    request: &dyn Fields,
+) -> Precondition {
     // RFC 9111, section 4.3.2: conditions concern "a stored 200 (OK) or 206 (Partial Content) response".
-    if stored.status() != 200 {
+    if status != 200 {
         return Precondition::Full;
     }
     // "A recipient MUST ignore If-Modified-Since if the request contains an If-None-Match header field" (RFC 9110,
     // section 13.1.3), even one that cannot be read.
     let holds = match request.get("if-none-match") {
-        Some(tags) => none_match_fails(stored, &tags),
-        None => request.get("if-modified-since").is_some_and(|since| !modified_since(stored, &since)),
+        Some(tags) => none_match_fails(response.get("etag").as_deref(), &tags),
+        None => request.get("if-modified-since").is_some_and(|since| !modified_since(&modified, received, &since)),
     };
     if holds { Precondition::NotModified } else { Precondition::Full }
 }
 
 /// RFC 9110, section 13.1.2: "if the field value is *, the condition is false if [there is] a current representation";
-/// "if the field value is a list of entity tags, the condition is false if one of the listed tags matches".
-fn none_match_fails(stored: &Stored, listed: &str) -> bool {
+/// "if the field value is a list of entity tags, the condition is false if one of the listed tags matches". "A recipient
+/// MUST use the weak comparison function when comparing entity tags for If-None-Match."
+fn none_match_fails(own: Option<&str>, listed: &str) -> bool {
     if listed.trim() == "*" {
         return true;
     }
     // Two ETag lines, or one that is not an entity tag, identify nothing.
-    let Some([own]) = stored.field("etag").map(opaque_tags).as_deref().map(<[&str; 1]>::try_from).and_then(Result::ok)
-    else {
-        return false;
-    };
-    opaque_tags(listed).contains(&own)
+    let Some(own) = own.and_then(EntityTag::read) else { return false };
+    EntityTag::list(listed).into_iter().any(|tag| own.matches_weakly(tag))
 }
 
 /// RFC 9110, section 13.1.3: "if the selected representation's last modification date is earlier or equal to the date
 /// provided in the field value, the condition is false". "A recipient MUST ignore the If-Modified-Since header field if
 /// the received field value is not a valid HTTP-date, the field value has more than one member": then it counts as
 /// modified.
-fn modified_since(stored: &Stored, since: &str) -> bool {
-    let received = stored.response_time;
-    let read = |value: &str| date::parse(value, received);
-    let modified = match (stored.field("last-modified"), stored.field("date")) {
+fn modified_since(modified: &Modified, received: Duration, since: &str) -> bool {
+    let modified = match modified {
         // One that cannot be read is no modification date, and not a missing one either.
-        (Some(last_modified), _) => read(last_modified),
-        // "If [...] the Last-Modified header field is not present in a stored response, a cache SHOULD use the stored
-        // response's Date field value (or, if no Date field is present, the time that the stored response was
-        // received)" (RFC 9111, section 4.3.2).
-        (None, Some(date)) => read(date),
-        (None, None) => Some(received),
+        Modified::At(value) => date::parse(value, received),
+        Modified::Now => Some(received),
+        Modified::Unknown => None,
     };
-    !matches!((modified, read(since)), (Some(modified), Some(since)) if modified <= since)
-}
-
-/// Lists the opaque tags of entity tags (RFC 9110, section 8.8.3). "A recipient MUST use the weak comparison function
-/// when comparing entity tags for If-None-Match": opaque tags "match character-by-character, regardless of either or
-/// both being tagged as weak", so the mark is dropped. Members that are no entity tags are skipped. A backslash escapes
-/// nothing here.
-fn opaque_tags(value: &str) -> Vec<&str> {
-    let mut found = Vec::new();
-    let mut rest = value;
-    loop {
-        rest = rest.trim_start_matches([' ', '\t', ',']);
-        if rest.is_empty() {
-            return found;
-        }
-        let unmarked = rest.strip_prefix("W/").unwrap_or(rest);
-        let tag = unmarked.strip_prefix('"').and_then(|opened| opened.split_once('"'));
-        if let Some((opaque, after)) = tag {
-            rest = after.trim_start_matches([' ', '\t']);
-            if rest.is_empty() || rest.starts_with(',') {
-                found.push(opaque);
-                continue;
-            }
-        }
-        rest = rest.split_once(',').map_or("", |(_, after)| after);
-    }
+    !matches!((modified, date::parse(since, received)), (Some(modified), Some(since)) if modified <= since)
 }
 
 #[cfg(test)]
@@ -200,6 +216,37 @@ mod tests {
             let stored = Stored { status, ..fresh_for_a_minute(&[("etag", "\"a\"")]) };
             assert_eq!(precondition(&stored, &Lines::new(&[("If-None-Match", "\"a\"")])), expected, "{status}");
         }
+    }
+
+    #[test]
+    fn a_304_carries_what_rfc_9110_section_15_4_5_asks_for() {
+        for name in ["content-location", "date", "etag", "vary", "cache-control", "expires"] {
+            assert!(!not_modified_omits(true).contains(&name), "{name}");
+        }
+        for name in ["content-type", "content-length", "content-encoding", "content-language"] {
+            assert!(not_modified_omits(true).contains(&name) && not_modified_omits(false).contains(&name), "{name}");
+        }
+        assert!(not_modified_omits(true).contains(&"last-modified"));
+        assert!(!not_modified_omits(false).contains(&"last-modified"));
+    }
+
+    #[test]
+    fn what_was_withheld_is_held_against_the_origins_response() {
+        #[track_caller]
+        fn check(status: u16, response: &[(&str, &str)], request: &[(&str, &str)], expected: Precondition) {
+            let found = precondition_of(status, &Lines::new(response), STORED_AT, &Lines::new(request));
+            assert_eq!(found, expected, "{status} {response:?} {request:?}");
+        }
+        let tag = [("ETag", "\"a\"")];
+        check(200, &tag, &[("If-None-Match", "W/\"a\"")], NotModified);
+        check(200, &tag, &[("If-None-Match", "\"b\"")], Full);
+        check(200, &tag, &[], Full);
+        check(404, &tag, &[("If-None-Match", "\"a\"")], Full);
+        let modified = [("Last-Modified", &*date(-10))];
+        check(200, &modified, &[("If-Modified-Since", &date(-10))], NotModified);
+        check(200, &modified, &[("If-Modified-Since", &date(-11))], Full);
+        // Its Date is no modification date: the response is new, whatever the client holds.
+        check(200, &[("Date", &date(0))], &[("If-Modified-Since", &date(0))], Full);
     }
 
     #[test]

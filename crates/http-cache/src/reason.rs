@@ -5,7 +5,7 @@ use crate::status::Forward;
 pub enum Reason {
     /// The method is neither GET nor HEAD; or the response answers a HEAD, which leaves nothing to store.
     Method,
-    /// The request asks for a part of the representation.
+    /// The request asks for a part of the representation, which is not kept.
     Range,
     /// The request says `no-store`.
     RequestNoStore,
@@ -49,11 +49,13 @@ pub enum Reason {
     Expired,
     /// What has to be remembered does not fit into the envelope.
     EnvelopeTooLarge,
+    /// The origin failed, and a stale response may be used in that case.
+    StaleIfError,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Method,
         Self::Range,
         Self::RequestNoStore,
@@ -77,6 +79,7 @@ impl Reason {
         Self::NoFreshness,
         Self::Expired,
         Self::EnvelopeTooLarge,
+        Self::StaleIfError,
     ];
 
     /// A stable code: a token of structured fields.
@@ -105,6 +108,7 @@ impl Reason {
             Self::NoFreshness => "no-freshness",
             Self::Expired => "expired",
             Self::EnvelopeTooLarge => "envelope-too-large",
+            Self::StaleIfError => "stale-if-error",
         }
     }
 
@@ -117,15 +121,16 @@ impl Reason {
             // its use."
             Self::RequestNoCache | Self::RequestMaxAge | Self::RequestMinFresh => Forward::Request,
             // "The cache was configured to not handle this request."
-            Self::Range
-            | Self::RequestNoStore
+            Self::RequestNoStore
             | Self::Precondition
             | Self::RequestContent
             | Self::Upgrade
             | Self::KeyTooLong
             | Self::Malformed => Forward::Bypass,
+            Self::StaleIfError => Forward::Stale,
             // Reasons about a response: the request was forwarded before they were known.
-            Self::Status
+            Self::Range
+            | Self::Status
             | Self::NoStore
             | Self::Private
             | Self::NoCache

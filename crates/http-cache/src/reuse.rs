@@ -20,11 +20,6 @@ pub fn lookup(method: &str, request: &dyn Fields) -> Lookup {
     if !matches!(method, "GET" | "HEAD") {
         return Lookup::Bypass(Reason::Method);
     }
-    // A part of a stored response is not served (yet), and for a part the whole is not fetched. With any other method
-    // than GET, Range is ignored (RFC 9110, section 14.2).
-    if method == "GET" && request.get("range").is_some() {
-        return Lookup::Bypass(Reason::Range);
-    }
     // "The If-Match and If-Unmodified-Since conditional header fields are not applicable to a cache" (RFC 9111, section
     // 4.3.2). A 412 to such a request must not be stored for those without a precondition.
     if request.get("if-match").is_some() || request.get("if-unmodified-since").is_some() {
@@ -73,7 +68,14 @@ pub enum Answer {
         /// How long it has been stale.
         overdue: Duration,
     },
-    /// It is stale: forward the request.
+    /// Reply with it although it is stale, and ask the origin for its successor after the reply (RFC 5861, section 3).
+    StaleWhileRevalidate {
+        /// `current_age`, for the Age field.
+        age: Duration,
+        /// How long it has been stale.
+        overdue: Duration,
+    },
+    /// It is stale, or must not be used without asking: forward the request.
     Stale {
         /// `current_age`.
         age: Duration,
@@ -88,12 +90,17 @@ impl Answer {
     /// What Cache-Status says in `fwd` when the request goes forward; `None` when it does not.
     pub fn forward(&self) -> Option<Forward> {
         match self {
-            Self::Fresh { .. } | Self::StaleAccepted { .. } => None,
+            Self::Fresh { .. } | Self::StaleAccepted { .. } | Self::StaleWhileRevalidate { .. } => None,
             Self::Stale { .. } => Some(Forward::Stale),
             Self::Mismatch => Some(Forward::VaryMiss),
             Self::Bypass(reason) => Some(reason.forward()),
         }
     }
+}
+
+/// Do the fields that a stored response was selected by have the same values in this request (RFC 9111, section 4.1)?
+pub fn selects(stored: &Stored, request: &dyn Fields) -> bool {
+    vary::matches(&stored.selecting, request)
 }
 
 /// May this stored response answer this request at the time `now` (since the Unix epoch)? RFC 9111, section 4, for a
@@ -106,19 +113,47 @@ pub fn answer(stored: &Stored, method: &str, request: &dyn Fields, now: Duration
         return Answer::Bypass(Reason::Method);
     }
     // "Request header fields nominated by the stored response (if any) match those presented".
-    if !vary::matches(&stored.selecting, request) {
+    if !selects(stored, request) {
         return Answer::Mismatch;
     }
     let Ok(control) = RequestControl::read(request) else { return Answer::Bypass(Reason::Malformed) };
-    let (age, ttl) = (stored.age(now), stored.ttl(now));
-    match (unwanted(&control, age, ttl), ttl.is_zero()) {
-        (None, false) => Answer::Fresh { age, ttl },
-        (Some(reason), false) => Answer::Bypass(reason),
-        (None, true) if accepts_stale(&control, stored, age) => {
-            Answer::StaleAccepted { age, overdue: age.saturating_sub(stored.lifetime()) }
+    let (age, ttl, overdue) = (stored.age(now), stored.ttl(now), stored.overdue(now));
+    // "The no-cache response directive [...] indicates that the response MUST NOT be used to satisfy any other request
+    // without forwarding it for validation" (section 5.2.2.4).
+    let is_fresh = !ttl.is_zero() && !stored.no_cache;
+    match (unwanted(&control, age, ttl), is_fresh) {
+        (None, true) => Answer::Fresh { age, ttl },
+        (Some(reason), true) => Answer::Bypass(reason),
+        (None, false) if within(stored, stored.stale.while_revalidate, overdue) => {
+            Answer::StaleWhileRevalidate { age, overdue }
         }
-        (_, true) => Answer::Stale { age },
+        (None, false) if accepts_stale(&control, stored, age) => Answer::StaleAccepted { age, overdue },
+        (_, false) => Answer::Stale { age },
     }
+}
+
+/// May this stale response be used because the origin failed? If so, for how long it has been stale.
+///
+/// RFC 5861, section 4: "when an error is encountered, a cached stale response MAY be used to satisfy the request,
+/// regardless of other freshness information" for as long as the response, the operator or the request says, but not
+/// against "an explicit in-protocol directive" (RFC 9111, section 4.2.4).
+pub fn stale_if_error(stored: &Stored, request: &dyn Fields, now: Duration) -> Option<Duration> {
+    let control = RequestControl::read(request).ok()?;
+    let overdue = stored.overdue(now);
+    let window = control.stale_if_error.map_or(stored.stale.if_error, |asked| asked.max(stored.stale.if_error));
+    let wanted = !control.no_cache && control.max_age.is_none() && control.min_fresh.is_none();
+    (wanted && within(stored, window, overdue)).then_some(overdue)
+}
+
+/// Is this an error in the sense of RFC 5861, section 4: "any situation that would result in a 500, 502, 503, or 504 HTTP
+/// response status code being returned"? 520 to 526 and 530 are the platform's words for an origin that it cannot reach.
+pub fn is_error(status: u16) -> bool {
+    matches!(status, 500 | 502..=504 | 520..=526 | 530)
+}
+
+/// Is the end of the lifetime no further away than the window is long? A window of zero is none.
+fn within(stored: &Stored, window: Duration, overdue: Duration) -> bool {
+    !window.is_zero() && overdue <= window && !stored.forbids_stale_reuse()
 }
 
 /// The request directives that a stored response may fail (RFC 9111, section 5.2.1).

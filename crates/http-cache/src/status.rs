@@ -62,6 +62,8 @@ pub enum CacheStatus {
         status: Option<u16>,
         /// Was what came back stored?
         stored: bool,
+        /// For how long the stored response that answers after all has been stale.
+        overdue: Option<Duration>,
         /// Why the request was forwarded or the response not stored, in this gateway's words.
         detail: Option<Reason>,
     },
@@ -82,21 +84,20 @@ impl fmt::Display for CacheStatus {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Hit { ttl } => write!(out, "tidegate; hit; ttl={}", seconds(ttl)),
-            // "It may be negative, to indicate staleness." A started second counts, so that it never reads as fresh.
+            // "It may be negative, to indicate staleness."
             Self::StaleHit { overdue } => {
-                write!(
-                    out,
-                    "tidegate; hit; ttl=-{}",
-                    seconds(overdue.saturating_add(Duration::from_nanos(999_999_999)))
-                )
+                write!(out, "tidegate; hit; ttl=-{}", started_seconds(overdue))
             }
-            Self::Forwarded { because, status, stored, detail } => {
+            Self::Forwarded { because, status, stored, overdue, detail } => {
                 write!(out, "tidegate; fwd={}", because.as_str())?;
                 if let Some(status) = status {
                     write!(out, "; fwd-status={status}")?;
                 }
                 if stored {
                     out.write_str("; stored")?;
+                }
+                if let Some(overdue) = overdue {
+                    write!(out, "; ttl=-{}", started_seconds(overdue))?;
                 }
                 match detail {
                     Some(detail) => write!(out, "; detail={}", detail.as_str()),
@@ -112,6 +113,11 @@ pub fn age_field(age: Duration) -> String {
     seconds(age).to_string()
 }
 
+/// A started second counts, so that what is stale never reads as fresh.
+fn started_seconds(duration: Duration) -> u64 {
+    seconds(duration.saturating_add(Duration::from_nanos(999_999_999)))
+}
+
 fn seconds(duration: Duration) -> u64 {
     duration.min(delta_seconds::GREATEST).as_secs()
 }
@@ -121,8 +127,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const MISS: CacheStatus =
-        CacheStatus::Forwarded { because: Forward::UriMiss, status: Some(200), stored: true, detail: None };
+    const MISS: CacheStatus = CacheStatus::Forwarded {
+        because: Forward::UriMiss,
+        status: Some(200),
+        stored: true,
+        overdue: None,
+        detail: None,
+    };
 
     #[test]
     fn values_of_rfc_9211() {
@@ -132,7 +143,8 @@ mod tests {
         }
         let hit = |millis| CacheStatus::Hit { ttl: Duration::from_millis(millis) };
         let stale = |millis| CacheStatus::StaleHit { overdue: Duration::from_millis(millis) };
-        let forwarded = |because, status, detail| CacheStatus::Forwarded { because, status, stored: false, detail };
+        let forwarded =
+            |because, status, detail| CacheStatus::Forwarded { because, status, stored: false, overdue: None, detail };
         check(hit(30_000), "tidegate; hit; ttl=30");
         check(hit(30_999), "tidegate; hit; ttl=30");
         check(hit(1), "tidegate; hit; ttl=0");
@@ -149,6 +161,16 @@ mod tests {
         check(forwarded(Forward::Bypass, None, Some(Reason::Range)), "tidegate; fwd=bypass; detail=range");
         check(forwarded(Forward::Method, Some(201), None), "tidegate; fwd=method; fwd-status=201");
         check(forwarded(Forward::VaryMiss, None, None), "tidegate; fwd=vary-miss");
+        check(
+            CacheStatus::Forwarded {
+                because: Forward::Stale,
+                status: Some(503),
+                stored: false,
+                overdue: Some(Duration::from_millis(4001)),
+                detail: Some(Reason::StaleIfError),
+            },
+            "tidegate; fwd=stale; fwd-status=503; ttl=-5; detail=stale-if-error",
+        );
         check(forwarded(Forward::Miss, None, None), "tidegate; fwd=miss");
         check(
             forwarded(Forward::Request, None, Some(Reason::RequestNoCache)),
@@ -194,7 +216,14 @@ mod tests {
             for value in [
                 CacheStatus::Hit { ttl: Duration::from_secs(seconds) },
                 CacheStatus::StaleHit { overdue: Duration::from_secs(seconds) },
-                CacheStatus::Forwarded { because: reason.forward(), status, stored, detail },
+                CacheStatus::Forwarded { because: reason.forward(), status, stored, overdue: None, detail },
+                CacheStatus::Forwarded {
+                    because: Forward::Stale,
+                    status,
+                    stored,
+                    overdue: Some(Duration::from_secs(seconds)),
+                    detail,
+                },
             ] {
                 let field = value.append_to(Some("a; b"));
                 prop_assert_eq!(sfv::Parser::new(&field).parse_list::<sfv::List>().unwrap().len(), 2);

@@ -1,6 +1,6 @@
 use crate::cache_control::{Extent, ResponseControl};
 use crate::fields::{ENVELOPED, Fields, INDISPENSABLE, NEVER_STORED, is_token, members};
-use crate::freshness::{Rules, freshness};
+use crate::freshness::{Freshness, Rules, StaleWindows, carries_a_visitor, freshness};
 use crate::reason::Reason;
 use crate::reuse::{Lookup, lookup};
 use crate::stored::{MAX_ENVELOPE, Stored};
@@ -48,12 +48,17 @@ pub struct Exchange<'a> {
 ///
 /// # Errors
 ///
-/// The first rule that forbids it. A response that could only be reused after validation counts as not storable.
+/// The first rule that forbids it. A response that is not fresh, cannot be validated and may not be used stale counts as not
+/// storable.
 pub fn storable(exchange: &Exchange<'_>) -> Result<Stored, Reason> {
-    let Exchange { method, request, status, response, .. } = *exchange;
+    let Exchange { method, request, status, .. } = *exchange;
     // "The request method is understood by the cache". The response to a HEAD has no content that a GET could reuse.
     if method != "GET" {
         return Err(Reason::Method);
+    }
+    // What comes back is the part that this request asked for, or the origin's word that there is none.
+    if request.get("range").is_some() {
+        return Err(Reason::Range);
     }
     // What may not be looked up may not be stored either: the response to such a request is not everybody's. A
     // `no-store` in the request is among them (section 5.2.1.5).
@@ -66,6 +71,13 @@ pub fn storable(exchange: &Exchange<'_>) -> Result<Stored, Reason> {
     if !(200..600).contains(&status) || matches!(status, 206 | 304) {
         return Err(Reason::Status);
     }
+    describe(exchange)
+}
+
+/// The rules for a response to a GET for the whole, of a status that can be stored: also for the fields of one that a 304
+/// has updated.
+pub(crate) fn describe(exchange: &Exchange<'_>) -> Result<Stored, Reason> {
+    let Exchange { request, status, response, .. } = *exchange;
     // The RFC allows it; handing one caller's cookie to all others is never what anybody wanted.
     if response.get("set-cookie").is_some() {
         return Err(Reason::SetCookie);
@@ -88,8 +100,44 @@ pub fn storable(exchange: &Exchange<'_>) -> Result<Stored, Reason> {
         must_revalidate: policy.control.must_revalidate,
         proxy_revalidate: policy.control.proxy_revalidate,
         s_maxage: policy.control.s_maxage.is_some(),
+        no_cache: policy.control.no_cache == Extent::Response,
+        coded: response.get("content-encoding").is_some(),
+        stale: stale_windows(exchange, &policy.control, &freshness),
+        family: 0,
     };
+    useful(exchange, &policy.control, &freshness, &stored)?;
     if stored.encode().len() > MAX_ENVELOPE { Err(Reason::EnvelopeTooLarge) } else { Ok(stored) }
+}
+
+/// For how long it may be used once it is stale: what the response says (RFC 5861, sections 3 and 4), else what the
+/// operator says of a response that was fresh once. An origin that says `max-age=0` did not say that.
+fn stale_windows(exchange: &Exchange<'_>, control: &ResponseControl, freshness: &Freshness) -> StaleWindows {
+    let configured = if freshness.is_fresh() { exchange.rules.stale } else { StaleWindows::default() };
+    StaleWindows {
+        while_revalidate: control.stale_while_revalidate.unwrap_or(configured.while_revalidate),
+        if_error: control.stale_if_error.unwrap_or(configured.if_error),
+    }
+}
+
+/// Can it ever answer anybody: while it is fresh, after the origin says that it still holds, or although it is stale?
+fn useful(
+    exchange: &Exchange<'_>,
+    control: &ResponseControl,
+    freshness: &Freshness,
+    stored: &Stored,
+) -> Result<(), Reason> {
+    if freshness.is_fresh() && !stored.no_cache {
+        return Ok(());
+    }
+    let reason = if stored.no_cache { Reason::NoCache } else { Reason::Expired };
+    // Who answers one visitor may answer another one's validator without looking at the cookie.
+    if carries_a_visitor(exchange) && !control.public {
+        return Err(reason);
+    }
+    let window = stored.stale.while_revalidate.max(stored.stale.if_error);
+    let overdue = stored.overdue(exchange.response_time);
+    let usable_stale = !window.is_zero() && overdue <= window && !stored.forbids_stale_reuse();
+    if usable_stale || !stored.validators().is_empty() { Ok(()) } else { Err(reason) }
 }
 
 /// What the directives and `Authorization` permit.
@@ -106,11 +154,6 @@ fn permitted(exchange: &Exchange<'_>, control: &ResponseControl) -> Result<(), R
     // "The private response directive is either not present or allows a shared cache to store a modified response".
     if control.private == Extent::Response {
         return Err(Reason::Private);
-    }
-    // "The response MUST NOT be used to satisfy any other request without forwarding it for validation" (section
-    // 5.2.2.4).
-    if control.no_cache == Extent::Response {
-        return Err(Reason::NoCache);
     }
     // "The Authorization header field is not present in the request or a response directive is present that explicitly
     // allows shared caching": must-revalidate, public and s-maxage (section 3.5).

@@ -1,5 +1,8 @@
+use crate::entity_tag::EntityTag;
 use crate::fields::{ENVELOPED, NEVER_STORED};
+use crate::freshness::StaleWindows;
 use crate::vary::Selecting;
+use crate::{date, delta_seconds};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -12,13 +15,13 @@ pub const MAX_ENVELOPE: usize = 16 * 1024;
 
 /// The first byte of an encoded envelope. It changes whenever the meaning of the bytes after it does; an envelope of
 /// another version is a miss.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// What is remembered about a stored response beside its body and its ordinary header fields.
 ///
 /// To store: take the fields [`withheld`](Self::withheld) off the response, set
 /// [`ENVELOPE_FIELD`](crate::ENVELOPE_FIELD) to [`encode`](Self::encode), and give the whole to a store that keeps it
-/// for [`ttl`](Self::ttl). To reply: take the same fields and whatever the store added off again, set
+/// for [`keep`](Self::keep). To reply: take the same fields and whatever the store added off again, set
 /// [`fields`](Self::fields), then `Age` and `Cache-Status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stored {
@@ -39,7 +42,18 @@ pub struct Stored {
     pub(crate) must_revalidate: bool,
     pub(crate) proxy_revalidate: bool,
     pub(crate) s_maxage: bool,
+    /// It is validated before every use (RFC 9111, section 5.2.2.4).
+    pub(crate) no_cache: bool,
+    /// The content is in a coding, which a part of it cannot be cut from here.
+    pub(crate) coded: bool,
+    /// For how long it may be used after its lifetime: by its own directives, else by the operator's rules.
+    pub(crate) stale: StaleWindows,
+    /// Shared with its variants, and with no response that is stored under the same key after an invalidation.
+    pub(crate) family: u64,
 }
+
+/// For how long what is stale stays in the store: to be validated, or for a client that accepts it.
+const KEPT_STALE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Why an envelope could not be read. Either way there is nothing to reuse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +65,22 @@ pub enum Undecodable {
 }
 
 impl Stored {
+    /// The same response as a member of this family: see [`variant_key`](crate::variant_key).
+    #[must_use]
+    pub fn of_family(self, family: u64) -> Self {
+        Self { family, ..self }
+    }
+
+    /// Its family.
+    pub fn family(&self) -> u64 {
+        self.family
+    }
+
+    /// Are both selected by the same request fields, whatever their values?
+    pub fn is_variant_of(&self, other: &Self) -> bool {
+        self.selecting.keys().eq(other.selecting.keys())
+    }
+
     /// The status code.
     pub fn status(&self) -> u16 {
         self.status
@@ -65,18 +95,6 @@ impl Stored {
     /// section 3.1) and those that the envelope carries.
     pub fn withheld(&self) -> impl Iterator<Item = &str> {
         NEVER_STORED.into_iter().chain(ENVELOPED).chain(self.dropped.iter().map(String::as_str))
-    }
-
-    /// The fields that a 304 made from this response leaves out (RFC 9110, section 15.4.5).
-    ///
-    /// Content-Location, Date, ETag, Vary, Cache-Control and Expires MUST be there; other metadata of the
-    /// representation SHOULD NOT, "unless said metadata exists for the purpose of guiding cache updates (e.g.,
-    /// Last-Modified might be useful if the response does not have an ETag field)".
-    pub fn not_modified_omits(&self) -> impl Iterator<Item = &'static str> {
-        let last_modified = self.field("etag").map(|_| "last-modified");
-        ["content-encoding", "content-language", "content-length", "content-range", "content-type"]
-            .into_iter()
-            .chain(last_modified)
     }
 
     /// `current_age` (RFC 9111, section 4.2.3). It never falls below the age on arrival, whatever the clock does.
@@ -96,9 +114,40 @@ impl Stored {
     }
 
     /// Must it be validated once it is stale, in every circumstance? So say `must-revalidate`, `proxy-revalidate` and
-    /// `s-maxage` (RFC 9111, sections 5.2.2.2, 5.2.2.8 and 5.2.2.10).
+    /// `s-maxage` (RFC 9111, sections 5.2.2.2, 5.2.2.8 and 5.2.2.10), and `no-cache` says so from the start (section
+    /// 5.2.2.4).
     pub fn forbids_stale_reuse(&self) -> bool {
-        self.must_revalidate || self.proxy_revalidate || self.s_maxage
+        self.must_revalidate || self.proxy_revalidate || self.s_maxage || self.no_cache
+    }
+
+    /// The fields of a request that asks the origin whether this response still holds; none if that cannot be asked.
+    ///
+    /// "When generating a conditional request for validation, a cache MUST send the relevant entity tags (using [...]
+    /// If-None-Match [...]) if the entity tags were provided in the stored response(s) being validated" and "SHOULD send
+    /// the Last-Modified value (using If-Modified-Since)" (RFC 9111, section 4.3.1). What is no entity tag or no date
+    /// identifies nothing, and only a 200 is validated: preconditions are for "a successful response" (RFC 9110, section
+    /// 13.2.1).
+    pub fn validators(&self) -> Vec<(&'static str, &str)> {
+        if self.status != 200 {
+            return Vec::new();
+        }
+        let tag = self.field("etag").filter(|tag| EntityTag::read(tag).is_some());
+        let modified = self.field("last-modified").filter(|value| date::parse(value, self.response_time).is_some());
+        let tag = tag.map(|tag| ("if-none-match", tag));
+        tag.into_iter().chain(modified.map(|modified| ("if-modified-since", modified))).collect()
+    }
+
+    /// How long a store keeps it, from its arrival: as long as it is good for anything.
+    pub fn keep(&self) -> Duration {
+        let accepted =
+            if self.forbids_stale_reuse() && self.validators().is_empty() { Duration::ZERO } else { KEPT_STALE };
+        let stale = accepted.max(self.stale.while_revalidate).max(self.stale.if_error);
+        self.ttl(self.response_time).saturating_add(stale).min(delta_seconds::GREATEST)
+    }
+
+    /// For how long it has been stale; zero while it is fresh.
+    pub fn overdue(&self, now: Duration) -> Duration {
+        self.age(now).saturating_sub(self.lifetime)
     }
 
     /// Is a body of this many bytes the whole? "A cache MUST NOT use an incomplete response to answer requests" (RFC

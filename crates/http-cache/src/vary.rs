@@ -25,7 +25,8 @@ pub(crate) fn selecting(vary: Option<&str>, request: &dyn Fields) -> Result<Sele
         if value.is_some() && CREDENTIALS.contains(&name.as_str()) {
             return Err(Reason::VaryCredential);
         }
-        selecting.insert(name, value.as_deref().map(normalised));
+        let value = value.map(|value| canonical(&name, &value));
+        selecting.insert(name, value);
     }
     Ok(selecting)
 }
@@ -34,7 +35,30 @@ pub(crate) fn selecting(vary: Option<&str>, request: &dyn Fields) -> Result<Sele
 /// nominated by that Vary field value match those fields in the original request." "If a header field is absent from a
 /// request, it can only match another request if it is also absent there" (RFC 9111, section 4.1).
 pub(crate) fn matches(selecting: &Selecting, request: &dyn Fields) -> bool {
-    selecting.iter().all(|(name, value)| request.get(name).as_deref().map(normalised) == *value)
+    selecting.iter().all(|(name, value)| request.get(name).map(|presented| canonical(name, &presented)) == *value)
+}
+
+/// The same names with the values that this request has: what another variant is selected by. `None` if one of them is a
+/// credential.
+pub(crate) fn presented(selecting: &Selecting, request: &dyn Fields) -> Option<Selecting> {
+    let value = |name: &String| {
+        let value = request.get(name).map(|value| canonical(name, &value));
+        let is_secret = value.is_some() && CREDENTIALS.contains(&name.as_str());
+        (!is_secret).then(|| (name.clone(), value))
+    };
+    selecting.keys().map(value).collect()
+}
+
+/// Values match too when "normalizing both [...] in a way that is known to have identical semantics, according to the
+/// header field's specification (e.g., [...] case-insensitive normalization)". Codings, charsets and language tags are
+/// compared "case-insensitively" (RFC 9110, sections 8.3.2, 8.4.1 and 8.5.1). The order of languages is left alone: many
+/// origins prefer what is named first.
+fn canonical(name: &str, value: &str) -> String {
+    let value = normalised(value);
+    match name {
+        "accept-charset" | "accept-encoding" | "accept-language" => value.to_ascii_lowercase(),
+        _ => value,
+    }
 }
 
 /// Two values match when one becomes the other by "adding or removing whitespace, where allowed in the header field's

@@ -4,8 +4,8 @@
 use proptest::prelude::*;
 use std::time::Duration;
 use tidegate_http_cache::{
-    Answer, Exchange, Fields, Lookup, Reason, Rules, Sharing, Stored, answer, lookup, only_if_cached, precondition,
-    storable,
+    Answer, Exchange, Fields, Heuristic, Lookup, Reason, Rules, Sharing, StaleWindows, Stored, answer, freshen, lookup,
+    only_if_cached, precondition, selection, stale_if_error, storable,
 };
 
 const NOW: Duration = Duration::from_secs(1_767_225_600);
@@ -57,6 +57,16 @@ fn circumstances() -> impl Strategy<Value = Circumstances> {
         Just(Rules::ORIGIN_DECIDES),
         (1u64..100_000, any::<bool>()).prop_map(|(ttl, wins)| Rules::new(Duration::from_secs(ttl), wins).unwrap()),
     ];
+    let rules = (rules, prop::option::of(1u64..=100), 0u64..100, 0u64..100).prop_map(
+        |(rules, percent, while_revalidate, if_error)| {
+            let windows = StaleWindows {
+                while_revalidate: Duration::from_secs(while_revalidate),
+                if_error: Duration::from_secs(if_error),
+            };
+            let heuristic = percent.map(|percent| Heuristic::new(percent, Duration::from_secs(86_400)).unwrap());
+            heuristic.into_iter().fold(rules, Rules::with_heuristic).with_stale(windows)
+        },
+    );
     let status = prop_oneof![4 => Just(200u16), 1 => 100u16..700];
     let sharing = prop_oneof![Just(Sharing::Everyone), Just(Sharing::Partition)];
     (status, sharing, rules, 0u64..3000).prop_map(|(status, sharing, rules, delay)| Circumstances {
@@ -159,6 +169,10 @@ fn forbid(mut response: Lines, directive: &str, position: &prop::sample::Index) 
     response
 }
 
+fn response_says(response: &Lines, directive: &str) -> bool {
+    response.0.iter().any(|(_, value)| value.contains(directive))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4000))]
 
@@ -170,7 +184,15 @@ proptest! {
         // In a targeted field names are in lower case (RFC 9651); there a directive in capitals voids the whole field.
         let directive = ["private", "no-store", "no-cache", "PRIVATE", "No-Store"][which];
         let forbidden = circumstances.storable(&request, &forbid(response.clone(), directive, &position));
-        if circumstances.storable(&request, &response).is_ok() {
+        if directive == "no-cache" && let Ok(stored) = forbidden {
+            // It is kept to be validated: nobody is answered with it unasked, not even when the origin is down.
+            for lines in [Lines::default(), Lines::default().with("cache-control", "max-stale, stale-if-error=9999")] {
+                let found = answer(&stored, "GET", &lines, NOW);
+                prop_assert!(matches!(found, Answer::Stale { .. } | Answer::Mismatch), "{found:?}");
+                prop_assert_eq!(stale_if_error(&stored, &lines, NOW), None);
+            }
+            prop_assert!(!stored.validators().is_empty());
+        } else if circumstances.storable(&request, &response).is_ok() {
             let reason = [Reason::Private, Reason::NoStore, Reason::NoCache, Reason::Private, Reason::NoStore][which];
             prop_assert_eq!(forbidden, Err(reason));
         } else {
@@ -226,6 +248,11 @@ proptest! {
                 prop_assert_eq!(age + ttl, stored.lifetime());
                 prop_assert!(age >= Duration::from_millis(later));
             }
+            Answer::StaleWhileRevalidate { age, overdue } => {
+                prop_assert_eq!(age, stored.lifetime() + overdue);
+                prop_assert!(!stored.forbids_stale_reuse());
+                prop_assert!(response_says(&response, "stale-while-revalidate") || overdue <= Duration::from_secs(100));
+            }
             Answer::StaleAccepted { age, overdue } => {
                 prop_assert_eq!(age, stored.lifetime() + overdue);
                 prop_assert!(!stored.forbids_stale_reuse());
@@ -238,13 +265,53 @@ proptest! {
     }
 
     #[test]
-    fn what_is_stored_is_fresh_on_arrival_and_survives_the_envelope(
+    fn what_is_stored_is_good_for_something_and_survives_the_envelope(
         circumstances in circumstances(), request in request(), response in inviting(),
     ) {
         let Ok(stored) = circumstances.storable(&request, &response) else { return Ok(()) };
         let plain = Lines(request.0.into_iter().filter(|line| line.0 == "accept").collect());
-        prop_assert!(matches!(answer(&stored, "HEAD", &plain, NOW), Answer::Fresh { .. }), "fresh");
+        let fresh = matches!(answer(&stored, "HEAD", &plain, NOW), Answer::Fresh { .. });
+        let revalidated = matches!(answer(&stored, "GET", &plain, NOW), Answer::StaleWhileRevalidate { .. });
+        let in_need = stale_if_error(&stored, &plain, NOW).is_some();
+        prop_assert!(fresh || revalidated || in_need || !stored.validators().is_empty(), "{stored:?}");
+        prop_assert!(stored.keep() >= stored.ttl(NOW));
         prop_assert_eq!(Stored::decode(&stored.encode()), Ok(stored));
+    }
+
+    #[test]
+    fn a_304_never_makes_more_of_a_response_than_it_says(
+        circumstances in circumstances(), request in request(), response in inviting(), answer in inviting(),
+        later in 0u64..1000,
+    ) {
+        let Ok(stored) = circumstances.storable(&request, &response) else { return Ok(()) };
+        let received = NOW + Duration::from_secs(later);
+        let exchange = |status, response| Exchange {
+            method: "GET",
+            request: &request,
+            status,
+            response,
+            sharing: circumstances.sharing,
+            rules: &circumstances.rules,
+            request_time: received - circumstances.delay,
+            response_time: received,
+        };
+        let Some(freshened) = freshen(&stored, &exchange(304, &answer)) else { return Ok(()) };
+        let whole = storable(&exchange(stored.status(), &answer));
+        match (freshened.stored, whole) {
+            // What would not be stored if it came whole is not made storable by what was stored before it, but for the
+            // fields that it did not repeat.
+            (Ok(kept), Err(Reason::NoStore | Reason::Private | Reason::VaryStar | Reason::SetCookie)) => {
+                prop_assert!(false, "{kept:?}");
+            }
+            (Ok(kept), _) => {
+                prop_assert_eq!(kept.status(), stored.status());
+                prop_assert!(kept.age(received) <= received.saturating_sub(NOW) + Duration::from_secs(4));
+            }
+            (Err(_), _) => {}
+        }
+        for name in ["content-length", "content-encoding", "connection", "tidegate-stored"] {
+            prop_assert!(freshened.excepted.iter().any(|excepted| excepted == name));
+        }
     }
 
     #[test]
@@ -279,6 +346,7 @@ proptest! {
             if let Ok(stored) = circumstances.storable(asked, given) {
                 for presented in [&request, &response] {
                     let _ = (answer(&stored, &method, presented, now), precondition(&stored, presented));
+                    let _ = (selection(&stored, "GET", presented), stale_if_error(&stored, presented, now));
                 }
             }
         }

@@ -116,7 +116,13 @@ impl Edge {
             let (_fetched, _) = finish(refresh_keys(&issuer, &self.memory, &platform));
         }
         let (response, record) = match admitted.step {
-            Step::Reply { reply, record } => (reply_response(reply), record),
+            Step::Reply { reply, record, revalidation } => {
+                if let Some(exchange) = revalidation {
+                    // Its answer is only stored.
+                    self.forward(exchange, request, world);
+                }
+                (reply_response(reply, None), record)
+            }
             Step::Forward(exchange) => self.forward(exchange, request, world),
         };
         self.memory.borrow_mut().count(&record);
@@ -129,7 +135,7 @@ impl Edge {
     }
 
     /// Carries an exchange out: `forward` in `edge/platform.mjs` and `conclude` in `edge/src/exchange.rs`.
-    fn forward(&self, exchange: Box<Exchange>, request: &Request, world: &World) -> (Response, Box<Record>) {
+    fn forward(&self, exchange: Box<Exchange<Response>>, request: &Request, world: &World) -> (Response, Box<Record>) {
         let mut exchange = exchange;
         loop {
             let attempt = exchange.attempt();
@@ -147,15 +153,27 @@ impl Edge {
             let conclusion = exchange.answered(answered, request, &self.memory, world.now.get());
             match (conclusion, outcome) {
                 (Conclusion::Retry(next), _) => exchange = next,
-                (Conclusion::Reply { reply, record }, _) => return (reply_response(reply), record),
+                (Conclusion::Reply { reply, after, record }, outcome) => {
+                    let answer = if let Outcome::Answered(answer) = outcome { Some(answer) } else { None };
+                    if let Some(answer) = &answer {
+                        after.iter().for_each(|effect| self.after(effect, answer));
+                    }
+                    return (reply_response(reply, answer.as_ref()), record);
+                }
                 (Conclusion::Pass { held, record }, Outcome::Answered(response)) => {
                     self.release(held, world);
                     return (response, record);
                 }
-                (Conclusion::Amend { removed, fields, after, held, record }, Outcome::Answered(response)) => {
+                (
+                    Conclusion::Amend { removed, fields, not_modified, after, held, record },
+                    Outcome::Answered(response),
+                ) => {
                     self.release(held, world);
                     after.iter().for_each(|effect| self.after(effect, &response));
                     let mut response = response;
+                    if not_modified {
+                        response = Response { status: 304, body: String::new(), ..response };
+                    }
                     removed.iter().for_each(|name| response.headers.remove(name));
                     fields.iter().for_each(|(name, value)| response.headers.set(name, value));
                     return (response, record);
@@ -172,7 +190,7 @@ impl Edge {
         }
     }
 
-    /// `store` and `forget` in `edge/platform.mjs`.
+    /// `store`, `freshen` and `forget` in `edge/platform.mjs`.
     fn after(&self, effect: &After, response: &Response) {
         let mut cache = self.cache.borrow_mut();
         match effect {
@@ -183,6 +201,14 @@ impl Edge {
                 copy.headers.set("cache-control", &format!("public, max-age={keep_seconds}"));
                 cache.insert(key.clone(), copy);
             }
+            After::Freshen { key, replaced, metadata, excepted, keep_seconds } => {
+                let Some(stored) = cache.get_mut(key) else { return };
+                if stored.headers.get(ENVELOPE_FIELD).as_ref() == Some(replaced) {
+                    stored.headers.update(&response.headers, excepted);
+                    stored.headers.set(ENVELOPE_FIELD, metadata);
+                    stored.headers.set("cache-control", &format!("public, max-age={keep_seconds}"));
+                }
+            }
             After::Forget { keys } => keys.iter().for_each(|key| {
                 cache.remove(key);
             }),
@@ -190,16 +216,24 @@ impl Edge {
     }
 }
 
-/// `respond` and `respondStored` in `edge/platform.mjs`.
-fn reply_response(reply: Reply<Response>) -> Response {
+/// `respond`, `respondStored`, `respondPart` and `updated` in `edge/platform.mjs`; `answer` is the origin's.
+fn reply_response(reply: Reply<Response>, answer: Option<&Response>) -> Response {
     let mut response = match reply.body {
         ReplyBody::Empty => Response::default(),
         ReplyBody::Text(body) => Response { body, ..Response::default() },
-        ReplyBody::Stored { response: mut stored, with_body, removed } => {
+        ReplyBody::Stored { response: mut stored, with_body, part, removed, update } => {
+            if let (Some(answer), Some(excepted)) = (answer, update) {
+                stored.headers.remove("cache-status");
+                stored.headers.update(&answer.headers, &excepted);
+            }
             [ENVELOPE_FIELD, "cache-control", "expires"].iter().for_each(|name| stored.headers.remove(name));
             removed.iter().for_each(|name| stored.headers.remove(name));
             if !with_body {
                 stored.body.clear();
+            }
+            if let Some(part) = part {
+                let first = usize::try_from(part.first).unwrap();
+                stored.body = stored.body[first..][..usize::try_from(part.length).unwrap()].to_owned();
             }
             stored
         }

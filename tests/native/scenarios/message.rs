@@ -42,6 +42,12 @@ impl Headers {
         names.split('\n').for_each(|name| self.remove(name));
     }
 
+    /// `updateFields` in `edge/platform.mjs`: every field of `answer` replaces the one that is there, except for some.
+    pub(super) fn update(&mut self, answer: &Self, excepted: &[String]) {
+        let new = answer.0.iter().filter(|(name, _)| !excepted.contains(name));
+        self.0.extend(new.map(|(name, lines)| (name.clone(), lines.clone())));
+    }
+
     fn names(&self) -> String {
         self.0.keys().map(String::as_str).collect::<Vec<_>>().join("\n")
     }

@@ -46,8 +46,6 @@ const LATER: &[Later] = &[
     value_at("limit.key", "api_key", "count by `ip`, `claim:…`, `header:…`, `cookie:…`, `route`, `country` or `asn`"),
     value_at("cache.scope", "isolate", "write `scope = \"colo\"` or remove it"),
     value_at("cache.scope", "global", "write `scope = \"colo\"` or remove it"),
-    key_at("cache.stale_while_revalidate", "remove it: a stale reply is fetched anew"),
-    key_at("cache.stale_if_error", "remove it: a stale reply is fetched anew"),
     key_at("cache.tags", "remove it: replies live for their `ttl`"),
     value_at(
         "cache.key.partition",

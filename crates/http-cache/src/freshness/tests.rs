@@ -22,7 +22,8 @@ fn of(rules: &Rules, status: u16, delay: Duration, lines: &[(&str, &str)]) -> Re
         request_time: SENT,
         response_time: SENT + delay,
     };
-    freshness(&exchange, &Policy::read(exchange.response).unwrap())
+    let found = freshness(&exchange, &Policy::read(exchange.response).unwrap())?;
+    if found.is_fresh() { Ok(found) } else { Err(Reason::Expired) }
 }
 
 /// Freshness of a 200 that arrives at once, by the origin's fields alone.
@@ -245,5 +246,54 @@ proptest! {
                 prop_assert!(found.lifetime > found.initial_age);
             }
         }
+    }
+}
+
+#[test]
+fn a_heuristic_lifetime_is_a_part_of_the_age_by_rfc_9111_section_4_2_2() {
+    let ten_percent = Heuristic::new(10, secs(86_400)).unwrap();
+    #[track_caller]
+    fn check(heuristic: Heuristic, status: u16, lines: &[(&str, &str)], expected: Result<u64, Reason>) {
+        let rules = Rules::ORIGIN_DECIDES.with_heuristic(heuristic);
+        let found = of(&rules, status, Duration::ZERO, lines).map(|found| found.lifetime);
+        assert_eq!(found, expected.map(secs), "{status} {lines:?}");
+    }
+    let modified = |ago: i64| ("Last-Modified", at(-ago));
+    let hundred = modified(100);
+    let hundred = (hundred.0, &*hundred.1);
+    for status in [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501] {
+        check(ten_percent, status, &[hundred], Ok(10));
+    }
+    for status in [201, 202, 302, 400, 403, 500, 502, 503, 504, 599] {
+        check(ten_percent, status, &[hundred], Err(Reason::NoFreshness));
+        check(ten_percent, status, &[hundred, ("Cache-Control", "public")], Ok(10));
+    }
+    // Nothing to go by, nothing that is left of it, and the bound.
+    check(ten_percent, 200, &[], Err(Reason::NoFreshness));
+    check(ten_percent, 200, &[("Last-Modified", "yesterday")], Err(Reason::NoFreshness));
+    check(ten_percent, 200, &[("Last-Modified", &at(-9))], Err(Reason::NoFreshness));
+    check(ten_percent, 200, &[("Last-Modified", &at(100))], Err(Reason::NoFreshness));
+    check(ten_percent, 200, &[("Last-Modified", &at(-864_001))], Ok(86_400));
+    check(Heuristic::new(100, secs(1)).unwrap(), 200, &[hundred], Ok(1));
+    // The Date counts, where there is one.
+    check(ten_percent, 200, &[hundred, ("Date", &at(100))], Ok(20));
+    // What the origin states goes before it.
+    check(ten_percent, 200, &[hundred, ("Cache-Control", "max-age=3")], Ok(3));
+    check(ten_percent, 200, &[hundred, ("Cache-Control", "max-age=0")], Err(Reason::Expired));
+    check(ten_percent, 200, &[hundred, ("Expires", "0")], Err(Reason::Expired));
+    check(ten_percent, 200, &[hundred, ("Pragma", "no-cache")], Err(Reason::NoCache));
+}
+
+#[test]
+fn a_heuristic_is_one_to_a_hundred_percent_of_something() {
+    for (percent, at_most, expected) in [
+        (1, 1, None),
+        (100, 2_147_483_648, None),
+        (0, 1, Some(InvalidRules::Percent)),
+        (101, 1, Some(InvalidRules::Percent)),
+        (10, 0, Some(InvalidRules::ZeroTtl)),
+        (10, 2_147_483_649, Some(InvalidRules::TtlTooLong)),
+    ] {
+        assert_eq!(Heuristic::new(percent, secs(at_most)).err(), expected, "{percent} {at_most}");
     }
 }

@@ -26,7 +26,6 @@ fn only_get_and_head_concern_the_cache() {
 #[test]
 fn requests_that_bypass_the_cache() {
     for (line, reason) in [
-        (("Range", "bytes=0-1"), Reason::Range),
         (("If-Match", "*"), Reason::Precondition),
         (("If-Unmodified-Since", "x"), Reason::Precondition),
         (("Content-Length", "1"), Reason::RequestContent),
@@ -46,6 +45,7 @@ fn requests_that_do_not_bypass_the_cache() {
         ("If-None-Match", "\"a\""),
         ("If-Modified-Since", "x"),
         ("If-Range", "\"a\""),
+        ("Range", "bytes=0-1"),
         ("Content-Length", "0"),
         ("Upgrade", "h2c"),
         ("Authorization", "Bearer x"),
@@ -56,8 +56,6 @@ fn requests_that_do_not_bypass_the_cache() {
     ] {
         check_lookup("GET", &[line], Lookup::Use);
     }
-    // RFC 9110, section 14.2: Range means nothing for a HEAD.
-    check_lookup("HEAD", &[("Range", "bytes=0-1")], Lookup::Use);
 }
 
 #[test]
@@ -208,8 +206,106 @@ fn only_the_needed_fields_are_read() {
     assert!(asked.0.borrow().is_empty());
     lookup("GET", &asked);
     let expected =
-        ["range", "if-match", "if-unmodified-since", "transfer-encoding", "content-length", "upgrade", "cache-control"];
+        ["if-match", "if-unmodified-since", "transfer-encoding", "content-length", "upgrade", "cache-control"];
     assert_eq!(asked.0.take(), expected);
     answer(&fresh_for_a_minute(&[]), "GET", &asked, STORED_AT);
     assert_eq!(asked.0.take(), ["cache-control", "pragma"]);
+}
+
+/// A response that arrived with age 0, is fresh for a minute, and has these windows after it.
+fn with_windows(while_revalidate: u64, if_error: u64) -> Stored {
+    let stale = crate::StaleWindows { while_revalidate: secs(while_revalidate), if_error: secs(if_error) };
+    Stored { stale, ..fresh_for_a_minute(&[]) }
+}
+
+fn forbidding(stored: &Stored) -> [Stored; 4] {
+    [
+        Stored { must_revalidate: true, ..stored.clone() },
+        Stored { proxy_revalidate: true, ..stored.clone() },
+        Stored { s_maxage: true, ..stored.clone() },
+        Stored { no_cache: true, ..stored.clone() },
+    ]
+}
+
+#[test]
+fn stale_while_revalidate_by_rfc_5861_section_3() {
+    #[track_caller]
+    fn check(stored: &Stored, later: u64, request: &[(&str, &str)], expected: Answer) {
+        let found = answer(stored, "GET", &Lines::new(request), STORED_AT + secs(later));
+        assert_eq!(found, expected, "{later} {request:?} {stored:?}");
+    }
+    let stored = with_windows(10, 0);
+    let revalidated = |later: u64| Answer::StaleWhileRevalidate { age: secs(later), overdue: secs(later - 60) };
+    let stale = |later| Answer::Stale { age: secs(later) };
+    check(&stored, 59, &[], Answer::Fresh { age: secs(59), ttl: secs(1) });
+    check(&stored, 60, &[], revalidated(60));
+    check(&stored, 70, &[], revalidated(70));
+    check(&stored, 71, &[], stale(71));
+    check(&with_windows(0, 10), 61, &[], stale(61));
+    // The request's own wishes go before it.
+    check(&stored, 61, &[("Cache-Control", "no-cache")], stale(61));
+    check(&stored, 61, &[("Cache-Control", "max-age=60")], stale(61));
+    check(&stored, 61, &[("Cache-Control", "min-fresh=1")], stale(61));
+    check(&stored, 61, &[("Cache-Control", "only-if-cached, max-stale")], revalidated(61));
+    for stored in forbidding(&stored) {
+        check(&stored, 61, &[], stale(61));
+        check(&stored, 61, &[("Cache-Control", "max-stale")], stale(61));
+    }
+}
+
+#[test]
+fn stale_if_error_by_rfc_5861_section_4() {
+    #[track_caller]
+    fn check(stored: &Stored, later: u64, request: &[(&str, &str)], expected: Option<u64>) {
+        let found = stale_if_error(stored, &Lines::new(request), STORED_AT + secs(later));
+        assert_eq!(found, expected.map(secs), "{later} {request:?} {stored:?}");
+    }
+    let stored = with_windows(0, 10);
+    check(&stored, 60, &[], Some(0));
+    check(&stored, 70, &[], Some(10));
+    check(&stored, 71, &[], None);
+    check(&with_windows(10, 0), 61, &[], None);
+    // "When used as a request Cache-Control extension, its scope of application is the request it appears in".
+    let asking = [("Cache-Control", "stale-if-error=20")];
+    check(&stored, 80, &asking, Some(20));
+    check(&stored, 81, &asking, None);
+    check(&stored, 61, &[("Cache-Control", "stale-if-error=0")], Some(1));
+    for unwilling in ["no-cache", "max-age=100", "min-fresh=1"] {
+        check(&stored, 61, &[("Cache-Control", unwilling)], None);
+    }
+    for stored in forbidding(&stored) {
+        check(&stored, 61, &[], None);
+        check(&stored, 61, &asking, None);
+    }
+}
+
+#[test]
+fn an_error_is_what_rfc_5861_section_4_calls_one() {
+    for (status, expected) in [
+        (200, false),
+        (404, false),
+        (429, false),
+        (500, true),
+        (501, false),
+        (502, true),
+        (503, true),
+        (504, true),
+        (505, false),
+        (519, false),
+        (520, true),
+        (526, true),
+        (527, false),
+        (530, true),
+    ] {
+        assert_eq!(is_error(status), expected, "{status}");
+    }
+}
+
+#[test]
+fn no_cache_is_never_used_unasked_by_rfc_9111_section_5_2_2_4() {
+    let stored = Stored { no_cache: true, ..fresh_for_a_minute(&[("etag", "\"a\"")]) };
+    for request in [&[][..], &[("Cache-Control", "max-stale")]] {
+        let found = answer(&stored, "GET", &Lines::new(request), STORED_AT);
+        assert_eq!(found, Answer::Stale { age: secs(0) }, "{request:?}");
+    }
 }

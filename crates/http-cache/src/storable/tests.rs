@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::fields::tests::Lines;
+use crate::freshness::StaleWindows;
 use proptest::prelude::*;
 use std::cell::RefCell;
 use std::time::UNIX_EPOCH;
@@ -120,6 +121,57 @@ fn no_cache_by_rfc_9111_section_5_2_2_4() {
         check(field, Err(Reason::NoCache));
     }
     check("no-cache=\"x-user\"", Ok(()));
+}
+
+#[test]
+fn what_is_not_fresh_is_stored_only_if_it_can_answer_somebody() {
+    let tag = ("ETag", "\"a\"");
+    let modified = ("Last-Modified", &*date_field(NOW.as_secs() - 100));
+    for (field, reason) in [
+        ("no-cache", Reason::NoCache),
+        ("max-age=60, no-cache", Reason::NoCache),
+        ("max-age=0", Reason::Expired),
+        ("max-age=0, must-revalidate", Reason::Expired),
+        ("s-maxage=0, max-age=60", Reason::Expired),
+    ] {
+        let control = ("Cache-Control", field);
+        GET.check(&[], &[control], Err(reason));
+        GET.check(&[], &[control, ("ETag", "unquoted")], Err(reason));
+        for validator in [tag, modified] {
+            GET.check(&[], &[control, validator], Ok(()));
+            // Only a 200 can be validated.
+            Case { status: 404, ..GET }.check(&[], &[control, validator], Err(reason));
+            // Who answers a visitor may not look at the cookie when asked by the next one.
+            let visitor = [("Cookie", "session=alice")];
+            GET.check(&visitor, &[control, validator], Err(reason));
+            Case { sharing: Sharing::Partition, ..GET }.check(&visitor, &[control, validator], Ok(()));
+        }
+    }
+    GET.check(&[], &[("Cache-Control", "max-age=0, stale-while-revalidate=1")], Ok(()));
+    GET.check(&[], &[("Cache-Control", "max-age=10, stale-if-error=20"), ("Age", "30")], Ok(()));
+    GET.check(&[], &[("Cache-Control", "max-age=10, stale-if-error=20"), ("Age", "31")], Err(Reason::Expired));
+    GET.check(&[], &[("Cache-Control", "s-maxage=0, stale-if-error=20")], Err(Reason::Expired));
+    GET.check(&[], &[tag], Err(Reason::NoFreshness));
+}
+
+#[test]
+fn stale_windows_are_the_origins_else_the_operators() {
+    let of = |seconds| Duration::from_secs(seconds);
+    let windows =
+        |while_revalidate, if_error| StaleWindows { while_revalidate: of(while_revalidate), if_error: of(if_error) };
+    let case = Case { rules: Rules::ORIGIN_DECIDES.with_stale(windows(30, 3600)), ..GET };
+    for (field, expected) in [
+        ("max-age=60", windows(30, 3600)),
+        ("max-age=60, stale-while-revalidate=5", windows(5, 3600)),
+        ("max-age=60, stale-while-revalidate=0, stale-if-error=7", windows(0, 7)),
+        ("max-age=60, stale-if-error=x", windows(30, 0)),
+        // It was never fresh: the operator's windows are not for it.
+        ("max-age=0, stale-if-error=7", windows(0, 7)),
+    ] {
+        let stored = case.stored(&[], &[("Cache-Control", field)]).unwrap();
+        assert_eq!(stored.stale, expected, "{field}");
+    }
+    case.check(&[], &[("Cache-Control", "max-age=0")], Err(Reason::Expired));
 }
 
 #[test]

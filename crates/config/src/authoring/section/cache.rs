@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::File;
 use crate::authoring::compile::{Compiler, all, milliseconds};
 use crate::authoring::problem::Problem;
-use crate::authoring::shape::{List, Reading};
+use crate::authoring::shape::{List, Reading, Whole};
 use crate::authoring::table::{choice, table};
 use crate::authoring::text::{DAY, HeaderName, KeySource, Name, QueryName, Span};
 use crate::compiled;
@@ -22,8 +22,28 @@ table! {
         ttl: Option<Span<1, { 366 * DAY }>>,
         /// Whether `ttl` wins over the lifetime that the origin states. What the origin forbids to store is never stored.
         r#override: bool = false,
+        /// A lifetime for replies that say when they were modified but not how long they are fresh. If left out, none is
+        /// guessed.
+        heuristic: Option<Heuristic>,
+        /// How long after its lifetime a reply is still served while an origin is asked for the next one, when the reply does
+        /// not say. The client does not wait.
+        stale_while_revalidate: Option<Span<1, { 366 * DAY }>>,
+        /// How long after its lifetime a reply is still served when no origin answers, or only with an error (500, 502, 503,
+        /// 504), when the reply does not say.
+        stale_if_error: Option<Span<1, { 366 * DAY }>>,
         /// What, beside host and path, chooses the reply.
         key: CacheKey = {},
+    }
+}
+
+table! {
+    /// A lifetime made from the age of what is replied: a page that was not changed for ten days is fresh for one more.
+    #[table(word = "heuristic", example = "{ percent = 10, at_most = \"1d\" }")]
+    pub(super) struct Heuristic {
+        /// How much of the time between its `Last-Modified` and now a reply is fresh.
+        percent: Whole<1, 100> = 10,
+        /// The longest lifetime.
+        at_most: Span<1, { 366 * DAY }> = "1d",
     }
 }
 
@@ -79,6 +99,11 @@ impl Cache {
             Some(ttl) => Some(milliseconds(ttl.0)?),
             None => None,
         };
+        let span = |span: Option<Span<1, { 366 * DAY }>>| span.map_or(Some(0), |span| milliseconds(span.0));
+        let heuristic = match self.heuristic.value.as_ref()? {
+            Some(heuristic) => Some((heuristic.percent.get()?.0, milliseconds(heuristic.at_most.get()?.0)?)),
+            None => None,
+        };
         let query = match key.query.value.as_ref()? {
             Some(names) => Some(all(names, |name| name.0.clone())?),
             None => None,
@@ -91,6 +116,9 @@ impl Cache {
             name: self.name.get()?.0.clone(),
             ttl,
             override_origin: *self.r#override.get()?,
+            heuristic,
+            stale_while_revalidate: span(self.stale_while_revalidate.value?)?,
+            stale_if_error: span(self.stale_if_error.value?)?,
             query,
             headers: all(key.headers.get()?, |header| header.0.clone())?,
             partition,
