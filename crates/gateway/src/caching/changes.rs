@@ -99,7 +99,8 @@ fn with_query(path: &str, query: Option<&str>) -> String {
 fn resolve(base: &Url<'_>, reference: &str) -> Option<String> {
     let reference = reference.split_once('#').map_or(reference, |(before, _)| before);
     let Url { scheme, authority, path, query } = *base;
-    if reference.contains("://") && Url::cut(reference).is_some() {
+    let is_scheme = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if reference.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme)) {
         return Some(reference.to_owned());
     }
     let rest = if let Some(rest) = reference.strip_prefix("//") {
