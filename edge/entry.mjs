@@ -1,8 +1,9 @@
 // The Worker's exports. Everything that decides is in the Wasm; this file starts it and hands requests over.
 import { DurableObject } from "cloudflare:workers";
-import { initSync, start, begin, LimiterObject, __wbg_reset_state as resetState } from "../build/tidegate.js";
+import { initSync, start, begin, LimiterObject } from "../build/tidegate.js";
 import module from "../build/tidegate_bg.wasm";
 import config from "../build/config.bin";
+import { crashed } from "./crash.mjs";
 
 export { Cache, Purge } from "./cache_objects.mjs";
 
@@ -10,21 +11,15 @@ initSync({ module });
 start(new Uint8Array(config));
 
 export default {
-  async fetch(request, env, ctx) {
+  // Not an async function: the runtime gets the very promise that the origin's answer settles, and it never rejects.
+  fetch(request, env, ctx) {
     try {
-      return await begin(request, env, ctx);
+      return begin(request, env, ctx);
     } catch (error) {
-      if (error instanceof WebAssembly.RuntimeError) startOver();
       return crashed(error);
     }
   },
 };
-
-// After a trap the memory may be half written or locked: the next request gets a fresh one.
-function startOver() {
-  resetState();
-  start(new Uint8Array(config));
-}
 
 // One object holds the limits of one group and shard: see src/limiter_do.rs.
 export class Limiter extends DurableObject {
@@ -60,24 +55,4 @@ export class Limiter extends DurableObject {
       throw error;
     }
   }
-}
-
-// A trap in the Wasm is a bug: the request gets a plain answer, and the log the reason.
-function crashed(error) {
-  console.error(JSON.stringify({ error: "crashed", reason: String(error?.message ?? error) }));
-  const problem = {
-    type: "tag:tidegate,2026:problem/internal",
-    title: "Internal Server Error",
-    status: 500,
-    detail: "The gateway failed to handle this request.",
-    request_id: crypto.randomUUID().replaceAll("-", ""),
-  };
-  return Response.json(problem, {
-    status: 500,
-    headers: {
-      "content-type": "application/problem+json",
-      "cache-control": "no-store",
-      "x-request-id": problem.request_id,
-    },
-  });
 }

@@ -3,6 +3,7 @@
 // Lists cross the boundary as one text with line feeds, because each crossing costs as much as a small request.
 
 import { answered, ended, failed, timedOut } from "../build/tidegate.js";
+import { crashed } from "./crash.mjs";
 
 // The head of a request: its method, its URL, "1" if it has a body, where the runtime sees the client (colo, country,
 // continent, subdivision, number of the network operator; empty where it doesn't say), then each field's name and value.
@@ -44,7 +45,7 @@ const UNCACHED = { cacheTtlByStatus: { "100-599": -1 } };
 // The timeout races the fetch instead of aborting it: a signal costs a sixth of a small request, a timer a thirtieth.
 // What loses the race ends with the request, when the runtime cancels what is still open.
 export function forward(number, request, url, removed, set, timeoutMs) {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     // The time until the response header: a body may stream for hours.
     let timer = setTimeout(() => conclude(() => timedOut(number)), timeoutMs);
     const conclude = (report) => {
@@ -55,7 +56,7 @@ export function forward(number, request, url, removed, set, timeoutMs) {
       try {
         resolve(report());
       } catch (error) {
-        reject(error);
+        resolve(crashed(error));
       }
     };
     const fail = (error) => conclude(() => failed(number, String(error?.message ?? error)));
@@ -68,6 +69,11 @@ export function forward(number, request, url, removed, set, timeoutMs) {
       fail(error);
     }
   });
+}
+
+// A promise that may reject becomes one that resolves to an answer.
+export function rescued(promise) {
+  return promise.catch(crashed);
 }
 
 function send(request, url, removed, set) {

@@ -19,6 +19,8 @@ extern "C" {
         timeout_ms: f64,
     ) -> Promise;
 
+    pub(crate) fn rescued(promise: &Promise) -> Promise;
+
     #[wasm_bindgen(catch)]
     pub(crate) fn respond(status: u16, lines: &str, body: &JsValue) -> Result<Response, JsValue>;
 

@@ -46,7 +46,7 @@ pub fn start(config: &[u8]) -> Result<(), JsError> {
 /// Answers one request: a `Response`, or a promise of one.
 ///
 /// # Errors
-/// The runtime refused a call that it never refuses; the promise rejects with the same.
+/// The runtime refused a call that it never refuses. The promise never rejects: `crashed` in `crash.mjs` answers instead.
 #[wasm_bindgen]
 pub fn begin(request: Request, env: Object, ctx: JsValue) -> Result<JsValue, JsValue> {
     now_or_later(Box::pin(serve(request, env, ctx)))
@@ -78,6 +78,6 @@ async fn serve(request: Request, env: Object, ctx: JsValue) -> Result<JsValue, J
 fn now_or_later(mut future: Pin<Box<dyn Future<Output = Result<JsValue, JsValue>>>>) -> Result<JsValue, JsValue> {
     match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
-        Poll::Pending => Ok(future_to_promise(future).into()),
+        Poll::Pending => Ok(js::rescued(&future_to_promise(future)).into()),
     }
 }
