@@ -46,13 +46,11 @@ const UNCACHED = { cacheTtlByStatus: { "100-599": -1 } };
 // What loses the race ends with the request, when the runtime cancels what is still open.
 export function forward(number, request, url, removed, set, timeoutMs) {
   return new Promise((resolve) => {
-    // The time until the response header: a body may stream for hours.
-    let timer = setTimeout(() => conclude(() => timedOut(number)), timeoutMs);
+    let concluded = false;
     const conclude = (report) => {
       // The exchange is told once, of what came first.
-      if (timer === undefined) return;
-      clearTimeout(timer);
-      timer = undefined;
+      if (concluded) return;
+      concluded = true;
       try {
         resolve(report());
       } catch (error) {
@@ -60,6 +58,9 @@ export function forward(number, request, url, removed, set, timeoutMs) {
       }
     };
     const fail = (error) => conclude(() => failed(number, String(error?.message ?? error)));
+    // The time until the response header: a body may stream for hours. The runtime drops the timer with the request, which
+    // costs less than taking it back here.
+    setTimeout(() => conclude(() => timedOut(number)), timeoutMs);
     try {
       send(request, url, removed, set).then(
         (response) => conclude(() => answered(number, response.status, hopFields(response.headers), response)),
