@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use js_sys::Promise;
 use tidegate_gateway::forward::PROXY_FIELDS;
-use tidegate_gateway::{Answered, Conclusion, Exchange};
+use tidegate_gateway::{Answered, Attempt, Conclusion, Exchange};
 use tidegate_http_cache::Fields;
 use wasm_bindgen::prelude::{JsError, JsValue, wasm_bindgen};
 use web_sys::{Headers, Request, Response};
@@ -93,17 +93,16 @@ fn begin(
     platform: Workers,
     audience: Audience,
 ) -> Promise {
-    let attempt = exchange.attempt();
-    let url = attempt.url;
-    let (removed, set) = (attempt.removed.to_owned(), attempt.set.to_owned());
-    let timeout_ms = attempt.timeout.as_secs_f64() * 1_000.0;
-    let now = state::now();
-    let overdue = now.saturating_add(attempt.timeout).saturating_add(GRACE);
+    let Attempt { url, removed, set, sent, timeout } = exchange.attempt();
+    // One text, because decoding each further one costs as much as setting a field.
+    let lines = [url.as_str(), &removed.replace('\n', ","), set].join("\n");
+    let timeout_ms = timeout.as_secs_f64() * 1_000.0;
+    let overdue = sent.saturating_add(timeout).saturating_add(GRACE);
     // The handle is cloned: the request's method of that name would copy the body.
-    let sent = Clone::clone(&request);
+    let handle = Clone::clone(&request);
     let exchange = OriginExchange { exchange, head, request, platform, audience, overdue };
-    let number = UNDER_WAY.with_borrow_mut(|under_way| under_way.insert(exchange, now));
-    js::forward(number, &sent, &url, &removed, &set, timeout_ms)
+    let number = UNDER_WAY.with_borrow_mut(|under_way| under_way.insert(exchange, sent));
+    js::forward(number, &handle, &lines, timeout_ms)
 }
 
 fn take(number: u32) -> Result<OriginExchange, JsValue> {

@@ -10,14 +10,7 @@ extern "C" {
     #[wasm_bindgen(catch)]
     pub(crate) fn head(request: &Request) -> Result<String, JsValue>;
 
-    pub(crate) fn forward(
-        number: u32,
-        request: &Request,
-        url: &str,
-        removed: &str,
-        set: &str,
-        timeout_ms: f64,
-    ) -> Promise;
+    pub(crate) fn forward(number: u32, request: &Request, attempt: &str, timeout_ms: f64) -> Promise;
 
     pub(crate) fn rescued(promise: &Promise) -> Promise;
 

@@ -56,6 +56,8 @@ pub struct Attempt<'a> {
     pub removed: &'a str,
     /// The fields that the gateway sets, as lines: a name, its value, the next name, and so on.
     pub set: &'a str,
+    /// When it is sent.
+    pub sent: Duration,
     /// How long the origin may take until its response header is complete.
     pub timeout: Duration,
 }
@@ -170,6 +172,7 @@ impl<B> Exchange<B> {
             url: format!("{}{}", origin.map_or("", |origin| origin.url()), self.target),
             removed: &self.removed,
             set: self.conditional.as_deref().unwrap_or(&self.set),
+            sent: self.sent,
             timeout: self.route.origin.timeout,
         }
     }
