@@ -4,38 +4,7 @@
 
 import { answered, ended, failed, timedOut } from "../build/tidegate.js";
 import { crashed } from "./crash.mjs";
-
-// The head of a request: its method, its URL, "1" if it has a body, where the runtime sees the client (colo, country,
-// continent, subdivision, number of the network operator; empty where it doesn't say), then each field's name and value.
-//
-// A name that several lines have is there once, with its values joined by ", ".
-export function head(request) {
-  const { colo, country, continent, regionCode, asn } = location(request);
-  const network = Number.isInteger(asn) ? asn : "";
-  const place = `${line(colo)}\n${line(country)}\n${line(continent)}\n${line(regionCode)}\n${network}`;
-  let text = `${request.method}\n${request.url}\n${content(request) === null ? "" : "1"}\n${place}`;
-  for (const [name, value] of request.headers) text += `\n${name}\n${value}`;
-  return text;
-}
-
-// The body, if there is one: many clients say Content-Length: 0 where there is none.
-function content(request) {
-  const { body, headers } = request;
-  return body !== null && headers.get("content-length") === "0" ? null : body;
-}
-
-// Where the runtime sees the client. On a developer's machine a header says it, which may hold anything.
-function location(request) {
-  try {
-    return request.cf ?? {};
-  } catch {
-    return {};
-  }
-}
-
-function line(value) {
-  return typeof value === "string" && !value.includes("\n") ? value : "";
-}
+import { content } from "./head.mjs";
 
 // Keeps an origin's responses out of the zone's own cache, which knows nothing of the partitions and lifetimes here.
 const UNCACHED = { cacheTtlByStatus: { "100-599": -1 } };

@@ -9,7 +9,7 @@ use tidegate_gateway::forward::PROXY_FIELDS;
 use tidegate_gateway::{Answered, Attempt, Conclusion, Exchange};
 use tidegate_http_cache::Fields;
 use wasm_bindgen::prelude::{JsError, JsValue, wasm_bindgen};
-use web_sys::{Headers, Request, Response};
+use web_sys::{Headers, Response};
 
 use crate::head::RequestHead;
 use crate::platform::{Body, Workers};
@@ -51,7 +51,6 @@ impl UnderWay {
 struct OriginExchange {
     exchange: Box<Exchange<Response>>,
     head: RequestHead,
-    request: Request,
     platform: Workers,
     audience: Audience,
     /// When JavaScript must have reported back: its timer rings before.
@@ -70,39 +69,28 @@ enum Audience {
 const GRACE: Duration = Duration::from_secs(60);
 
 /// Sends the attempt that is due; the promise resolves to the client's response.
-pub(crate) fn send(
-    exchange: Box<Exchange<Response>>,
-    head: RequestHead,
-    request: Request,
-    platform: Workers,
-) -> JsValue {
-    begin(exchange, head, request, platform, Audience::Client).into()
+pub(crate) fn send(exchange: Box<Exchange<Response>>, head: RequestHead, platform: Workers) -> JsValue {
+    begin(exchange, head, platform, Audience::Client).into()
 }
 
 /// Asks for the successor of a stale response once the reply is on its way.
-pub(crate) fn revalidate(exchange: Box<Exchange<Response>>, head: RequestHead, request: Request, platform: Workers) {
+pub(crate) fn revalidate(exchange: Box<Exchange<Response>>, head: RequestHead, platform: Workers) {
     let context = platform.clone();
-    let promise = begin(exchange, head, request, platform, Audience::Nobody);
+    let promise = begin(exchange, head, platform, Audience::Nobody);
     context.background(&promise, "revalidating a stored response");
 }
 
-fn begin(
-    exchange: Box<Exchange<Response>>,
-    head: RequestHead,
-    request: Request,
-    platform: Workers,
-    audience: Audience,
-) -> Promise {
+fn begin(exchange: Box<Exchange<Response>>, head: RequestHead, platform: Workers, audience: Audience) -> Promise {
     let Attempt { url, removed, set, sent, timeout } = exchange.attempt();
     // One text, because decoding each further one costs as much as setting a field.
     let lines = [url.as_str(), &removed.replace('\n', ","), set].join("\n");
     let timeout_ms = timeout.as_secs_f64() * 1_000.0;
     let overdue = sent.saturating_add(timeout).saturating_add(GRACE);
     // The handle is cloned: the request's method of that name would copy the body.
-    let handle = Clone::clone(&request);
-    let exchange = OriginExchange { exchange, head, request, platform, audience, overdue };
+    let request = Clone::clone(head.request());
+    let exchange = OriginExchange { exchange, head, platform, audience, overdue };
     let number = UNDER_WAY.with_borrow_mut(|under_way| under_way.insert(exchange, sent));
-    js::forward(number, &handle, &lines, timeout_ms)
+    js::forward(number, &request, &lines, timeout_ms)
 }
 
 fn take(number: u32) -> Result<OriginExchange, JsValue> {
@@ -112,13 +100,13 @@ fn take(number: u32) -> Result<OriginExchange, JsValue> {
 
 impl OriginExchange {
     fn conclude(self, answered: Answered<'_>, response: Option<&Response>) -> Result<JsValue, JsValue> {
-        let Self { exchange, head, request, platform, audience, overdue: _ } = self;
+        let Self { exchange, head, platform, audience, overdue: _ } = self;
         let conclusion = exchange.answered(answered, &head, state::memory(), state::now());
         platform.renew();
         match (conclusion, audience) {
             (Conclusion::Retry(exchange), _) => {
                 discard(response);
-                Ok(begin(exchange, head, request, platform, audience).into())
+                Ok(begin(exchange, head, platform, audience).into())
             }
             (conclusion, Audience::Nobody) => {
                 keep(conclusion, response, &platform)?;

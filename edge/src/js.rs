@@ -1,15 +1,20 @@
-//! The functions of `platform.mjs`: the runtime, as this crate sees it.
+//! The functions of `platform.mjs` and `head.mjs`: the runtime, as this crate sees it.
 
 use js_sys::{Array, Object, Promise, Uint8Array};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Request, Response};
 
-#[wasm_bindgen(raw_module = "../edge/platform.mjs")]
+#[wasm_bindgen(raw_module = "../edge/head.mjs")]
 extern "C" {
     #[wasm_bindgen(catch)]
-    pub(crate) fn head(request: &Request) -> Result<String, JsValue>;
+    pub(crate) fn head(request: &Request, into: &mut [u8]) -> Result<usize, JsValue>;
 
+    pub(crate) fn field(request: &Request, name: &str) -> Option<String>;
+}
+
+#[wasm_bindgen(raw_module = "../edge/platform.mjs")]
+extern "C" {
     pub(crate) fn forward(number: u32, request: &Request, attempt: &str, timeout_ms: f64) -> Promise;
 
     pub(crate) fn rescued(promise: &Promise) -> Promise;

@@ -54,7 +54,7 @@ pub fn begin(request: Request, env: Object, ctx: JsValue) -> Result<JsValue, JsV
 
 async fn serve(request: Request, env: Object, ctx: JsValue) -> Result<JsValue, JsValue> {
     let Some(gateway) = state::gateway() else { return js::respond(503, "", &JsValue::NULL).map(JsValue::from) };
-    let head = RequestHead::new(&request)?;
+    let head = RequestHead::new(request)?;
     let platform = Workers::new(env, ctx);
     let admitted = admit(&gateway, state::memory(), &head, &platform).await;
     if let Some(issuer) = admitted.refresh {
@@ -66,11 +66,11 @@ async fn serve(request: Request, env: Object, ctx: JsValue) -> Result<JsValue, J
             state::finish(&record);
             let response = reply::response(reply, None);
             if let Some(exchange) = revalidation {
-                exchange::revalidate(exchange, head, request, platform);
+                exchange::revalidate(exchange, head, platform);
             }
             response
         }
-        Step::Forward(exchange) => Ok(exchange::send(exchange, head, request, platform)),
+        Step::Forward(exchange) => Ok(exchange::send(exchange, head, platform)),
     }
 }
 

@@ -1,0 +1,62 @@
+// The head of a request, read for the Wasm: all that most requests are asked for in one text, the rest on demand.
+
+const encoder = new TextEncoder();
+
+// The fields that a request without a cache is asked for. Reading all values would take as long as the names alone.
+const READ_AT_ONCE = new Set([
+  "authorization",
+  "cdn-loop",
+  "cf-connecting-ip",
+  "connection",
+  "cookie",
+  "traceparent",
+  "tracestate",
+  "upgrade",
+  "via",
+]);
+
+// The head of a request as lines: its method, its URL, "1" if it has a body, where the runtime sees the client (colo,
+// country, continent, subdivision, number of the network operator; empty where it doesn't say), name and value of the
+// fields that are read at once, an empty line, and the names of all fields.
+//
+// Returns how many bytes it wrote, or if they don't fit, a number that is enough.
+export function head(request, into) {
+  const { headers } = request;
+  let known = "";
+  let names = "";
+  for (const name of headers.keys()) {
+    names += `\n${name}`;
+    if (READ_AT_ONCE.has(name)) known += `\n${name}\n${headers.get(name)}`;
+  }
+  const { colo, country, continent, regionCode, asn } = location(request);
+  const network = Number.isInteger(asn) ? asn : "";
+  const place = `${line(colo)}\n${line(country)}\n${line(continent)}\n${line(regionCode)}\n${network}`;
+  const first = `${request.method}\n${request.url}\n${content(request) === null ? "" : "1"}`;
+  const text = `${first}\n${place}${known}\n${names}`;
+  const { read, written } = encoder.encodeInto(text, into);
+  return read === text.length ? written : text.length * 3;
+}
+
+// One field of a request, its lines joined by ", "; undefined if there is none.
+export function field(request, name) {
+  return request.headers.get(name) ?? undefined;
+}
+
+// The body, if there is one: many clients say Content-Length: 0 where there is none.
+export function content(request) {
+  const { body, headers } = request;
+  return body !== null && headers.get("content-length") === "0" ? null : body;
+}
+
+// Where the runtime sees the client. On a developer's machine a header says it, which may hold anything.
+function location(request) {
+  try {
+    return request.cf ?? {};
+  } catch {
+    return {};
+  }
+}
+
+function line(value) {
+  return typeof value === "string" && !value.includes("\n") ? value : "";
+}
