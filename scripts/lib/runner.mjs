@@ -88,9 +88,10 @@ function startFault(error, ports) {
  * @param {string} [options.persist]  directory that keeps the Durable Objects' storage; forgotten at the end without it
  * @param {Record<string, string>} [options.secrets]  looked up before the environment and .dev.vars
  * @param {(line: { level: string, message: string }) => void} [options.log]  gets what the Worker logs
+ * @param {string} [options.entry]  a module in front of the Worker, which imports `./worker.mjs`; for tests
  * @returns {Promise<{ urls: string[], stop(): Promise<void>, miniflare: Miniflare }>}
  */
-export async function startGateway({ config, port = 0, edges = 1, persist, secrets: given, log = print }) {
+export async function startGateway({ config, port = 0, edges = 1, persist, secrets: given, log = print, entry }) {
   if (!existsSync(WORKER) || !existsSync(WASM)) throw new Fault("the Worker is not built yet: run `npm run build`.");
   const { bytes, manifest } = await compileConfig(config);
   const secrets = readSecrets(manifest, config, { ...process.env, ...given });
@@ -98,9 +99,10 @@ export async function startGateway({ config, port = 0, edges = 1, persist, secre
   if (port !== 0) await checkPorts(ports.map((number, index) => [number, edgeName(index), "--port"]));
 
   const modules = {
-    mainModule: "worker.mjs",
+    mainModule: entry === undefined ? "worker.mjs" : "entry.mjs",
     modulesRoot: path.dirname(WORKER),
     modules: {
+      ...(entry === undefined ? {} : { "entry.mjs": { type: "esm", contents: readFileSync(entry, "utf8") } }),
       "worker.mjs": { type: "esm", contents: readFileSync(WORKER, "utf8") },
       "tidegate_bg.wasm": { type: "wasm", contents: new Uint8Array(readFileSync(WASM)) },
       "config.bin": { type: "data", contents: new Uint8Array(bytes) },

@@ -20,11 +20,12 @@ export function scratch(files) {
 }
 
 /** Starts the gateway with a configuration, given as TOML. `files` are put beside it. */
-export async function startGatewayWith(toml, { edges = 1, secrets = {}, files = {} } = {}) {
+export async function startGatewayWith(toml, { edges = 1, secrets = {}, files = {}, entry } = {}) {
   const place = scratch({ "tidegate.toml": toml, ...files });
   const lines = [];
   const log = ({ message }) => lines.push(message);
-  const running = await startGateway({ config: place.path("tidegate.toml"), edges, secrets, log }).catch((error) => {
+  const options = { config: place.path("tidegate.toml"), edges, secrets, log, entry };
+  const running = await startGateway(options).catch((error) => {
     place.remove();
     throw error;
   });
