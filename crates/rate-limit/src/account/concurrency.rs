@@ -56,6 +56,8 @@ pub(crate) struct InProgress {
 struct Record {
     /// The latest question that added permits.
     id: u64,
+    /// The latest question.
+    heard: u64,
     permits: u64,
     until: u128,
     /// For how long requests could be started with the last loan.
@@ -138,6 +140,7 @@ impl InProgress {
         // Questions may come in another order than they were sent. A holder that has said that it knows of the later one
         // takes nothing from the earlier one any more.
         record.id = record.id.max(sequence);
+        record.heard = record.heard.max(sequence);
         record.permits = record.permits.saturating_add(permits);
         record.until = record.until.max(until);
         self.lent = self.lent.saturating_add(permits);
@@ -239,7 +242,9 @@ impl Kind for InProgress {
         let start_within = known.start_within.saturating_mul(2).clamp(START_WITHIN, LONGEST_START_WITHIN);
         let starts = u128::from(demand).saturating_mul(start_within) / 1_000_000_000_000;
         let is_worth_it = starts >= u128::from(cost).saturating_mul(LEAST_STARTS);
-        if !is_worth_it || !self.has_room_for(holder) || (known.permits == 0 && !self.question.is_foreign) {
+        // If the limit was lowered, what is out above it comes home.
+        let is_above = self.out() > self.requests;
+        if !is_worth_it || is_above || !self.has_room_for(holder) || (known.permits == 0 && !self.question.is_foreign) {
             return None;
         }
         // A quarter more than it has, and at most half of what is free for each holder: what it does not use, another
@@ -261,16 +266,22 @@ impl Kind for InProgress {
 
     fn claim(&mut self, holder: u64, sequence: u64, held: Option<&Held>) {
         self.question = Heard { sequence, ..Heard::default() };
+        let mut is_latest = true;
+        if let Some(record) = self.holders.get_mut(&holder) {
+            is_latest = record.heard < sequence;
+            record.heard = record.heard.max(sequence);
+        }
         let Some(held) = held.filter(|held| held.id != 0) else { return };
-        let Some(record) = self.holders.get_mut(&holder).filter(|record| record.id == held.id) else {
+        let known = self.holders.get_mut(&holder);
+        let Some(record) = known.filter(|record| record.id == held.id) else {
             // Either an answer of this instance is on its way, or the last one was another instance's.
             self.question.is_foreign = held.capacity > 0;
             return;
         };
         let permits = record.permits;
-        if held.capacity <= permits {
-            self.lent = self.lent.saturating_sub(permits.saturating_sub(held.capacity));
-            record.permits = held.capacity;
+        if held.capacity <= permits || !is_latest {
+            record.permits = permits.min(held.capacity);
+            self.lent = self.lent.saturating_sub(permits.saturating_sub(record.permits));
             return;
         }
         // The holder has heard of this instance, and says that it still has permits of an earlier one. That was alive when

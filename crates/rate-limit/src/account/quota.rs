@@ -189,7 +189,11 @@ impl Kind for Escrow {
         self.used = self.used.saturating_sub(price);
     }
 
-    fn owe(&mut self, price: u64, _age: u128) {
+    fn owe(&mut self, price: u64, age: u128) {
+        if self.window.is_some_and(|window| self.now.saturating_sub(age) < window.start) {
+            // It was admitted in a window that is over.
+            return;
+        }
         let most = self.requests.saturating_mul(2).max(self.used);
         self.charge(price.min(most.saturating_sub(self.used)));
     }

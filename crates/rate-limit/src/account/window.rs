@@ -201,9 +201,14 @@ impl Kind for Ring {
         self.slots.make_good(price);
     }
 
-    fn owe(&mut self, price: u64, _age: u128) {
+    fn owe(&mut self, price: u64, age: u128) {
+        let admitted = self.now.saturating_sub(age);
+        if self.slots.free(admitted) <= self.now {
+            // It has come free again.
+            return;
+        }
         let most = self.requests.saturating_mul(2).saturating_sub(self.slots.sum());
-        self.charge(price.min(most), self.now);
+        self.charge(price.min(most), admitted);
     }
 
     fn allowed(&self, held: u64) -> Verdict {

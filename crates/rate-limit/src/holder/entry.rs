@@ -123,6 +123,9 @@ impl Entry {
             // What is in progress goes on.
             let permits = new.permits.and_then(|permits| self.permits.take().or(Some(permits)));
             *self = Entry { debt, debt_at, touched, permits, ..new };
+            if let (Some(permits), Allowance::Concurrency(concurrency)) = (&mut self.permits, &self.allowance) {
+                permits.lower(u64::from(concurrency.requests()));
+            }
         }
         self.roll(now);
         self.per_second = self.demand.note(want.cost(), now);
@@ -181,6 +184,8 @@ impl Entry {
         match want.accuracy() {
             // A request in progress is no debt that could be repaid.
             _ if self.permits.is_some() => Standing::Asks,
+            // The object has said that there is nothing: to owe again would be to exceed the limit again.
+            Accuracy::Bounded { .. } if self.quiet.is_some() => Standing::Asks,
             Accuracy::Bounded { parts_per_million } => {
                 let bound = u128::from(want.allowance().capacity()).saturating_mul(u128::from(parts_per_million));
                 let owed = self.debt.saturating_add(self.debt_sent).saturating_add(u64::from(want.cost()));

@@ -145,6 +145,11 @@ impl Permits {
         self.id = self.id.max(sequence);
     }
 
+    /// Gives up what is above a limit that was lowered, as far as it is not in use.
+    pub(crate) fn lower(&mut self, requests: u64) {
+        self.permits = self.permits.min(requests.max(self.in_use));
+    }
+
     /// Gives up all permits that are idle: the next report says so.
     pub(crate) fn return_idle(&mut self) {
         self.permits = self.permits.min(self.in_use);

@@ -58,6 +58,18 @@ fn what_a_holder_no_longer_keeps_comes_home_if_it_knows_of_all_it_got() {
 }
 
 #[test]
+fn a_lowered_limit_lends_nothing_until_what_is_above_it_is_home() {
+    let mut account = opened(10, None, START);
+    account.claim(1, 1, None);
+    assert!(account.take(1, 8) && account.adapt(&Terms::Concurrency(terms(4, 10_000))));
+    let borrower = Borrower { holder: 1, sequence: 2, demand: 10_000, cost: 1, held: 0, lease: 0 };
+    account.claim(1, 2, Some(&held(1, 8)));
+    assert!(account.lend(&borrower).is_none() && !account.fits(1));
+    account.claim(1, 3, Some(&held(1, 3)));
+    assert!(account.lend(&borrower).is_some() && account.fits(1));
+}
+
+#[test]
 fn an_undone_permit_leaves_nothing() {
     let mut account = opened(10, None, START);
     ask(&mut account, 1, 1, 0, 0);

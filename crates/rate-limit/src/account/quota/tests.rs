@@ -239,6 +239,16 @@ fn a_reset_forgets_what_was_used_and_keeps_what_is_lent() {
     assert_eq!(opened(1_000, Some(&account.row().unwrap().bytes), account.now).used, 25);
 }
 
+#[test]
+fn a_debt_of_yesterday_is_not_charged_today() {
+    let midnight = at("2026-07-02T00:00:00Z");
+    for (age, used) in [(10, 5), (11, 0)] {
+        let mut account = opened(100, None, midnight + 10 * SECOND);
+        account.owe(5, age * SECOND);
+        assert_eq!(account.used, used, "{age} s ago");
+    }
+}
+
 /// How many were admitted in each window.
 fn by_window(calendar: &Calendar, admitted: &[u128]) -> BTreeMap<Duration, u64> {
     let mut windows = BTreeMap::new();

@@ -126,6 +126,18 @@ fn an_undone_charge_leaves_nothing_and_a_guess_comes_back_as_promised() {
 }
 
 #[test]
+fn a_debt_counts_from_when_it_was_made() {
+    let mut account = opened(10, 64_000, None, START + 100 * SECOND);
+    account.owe(3, 65 * SECOND);
+    assert_eq!(account.slots.sum(), 0);
+    account.owe(3, 60 * SECOND);
+    account.advance(START + 105 * SECOND - 1);
+    assert_eq!(account.slots.sum(), 3);
+    account.advance(START + 105 * SECOND);
+    assert_eq!(account.slots.sum(), 0);
+}
+
+#[test]
 fn a_longer_window_keeps_what_the_shorter_one_knows() {
     let mut account = opened(10, 64_000, None, START);
     account.take(1, 6);
