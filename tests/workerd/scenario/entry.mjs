@@ -24,11 +24,26 @@ const SILENCE_MS = 3_000;
 // The objects live in the isolate of the first edge, so its scene is theirs.
 export class Limiter extends Deployed {
   async ask(message) {
-    calls.limiter += 1;
-    if (scene.limiter === "silent") await new Promise((resolve) => setTimeout(resolve, SILENCE_MS));
-    if (scene.limiter !== "up") throw new Error("as the scenario wants it");
+    await played();
     return super.ask(message);
   }
+
+  async usage(message) {
+    await played();
+    return super.usage(message);
+  }
+
+  async reset(message) {
+    await played();
+    return super.reset(message);
+  }
+}
+
+/** Counts a call, and has it end as the scene says. */
+async function played() {
+  calls.limiter += 1;
+  if (scene.limiter === "silent") await new Promise((resolve) => setTimeout(resolve, SILENCE_MS));
+  if (scene.limiter !== "up") throw new Error("as the scenario wants it");
 }
 
 export default {
