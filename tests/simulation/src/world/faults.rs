@@ -4,13 +4,9 @@ use std::rc::Rc;
 
 use super::isolate::Isolate;
 use super::queue::Event;
-use super::{World, tell};
-use crate::clock::Moment;
+use super::{LONGEST_LEASE, World, tell};
 use crate::oracle::Mark;
 use crate::plan::{Fault, Kind};
-
-/// What was lent under an old configuration is live for no longer, in milliseconds.
-const LONGEST_LEASE: Moment = 13_000;
 
 impl World {
     pub(super) fn fault(&mut self, index: usize) {

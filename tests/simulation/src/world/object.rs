@@ -11,10 +11,10 @@ use tidegate_rate_limit::{Authority, Question, Write};
 
 use super::isolate::signed;
 use super::queue::{Event, Reply};
-use super::{World, tell};
+use super::{LONGEST_LEASE, World, tell};
 use crate::clock::{Clock, Moment};
 use crate::mutation::Mutation;
-use crate::plan::Plan;
+use crate::plan::{Kind, Plan};
 use crate::random::Random;
 use crate::report::Violation;
 
@@ -222,6 +222,10 @@ impl World {
         let write = authority.reset(&name, now);
         if known || write.is_some() {
             self.mark(limit, key, self.now, crate::oracle::Mark::Reset);
+            if !matches!(self.plan.limits[limit].kind, Kind::Rate { .. }) {
+                // What an instance before this one has lent may be used on top, until it has ended.
+                self.mark(limit, key, self.now + LONGEST_LEASE, crate::oracle::Mark::Reset);
+            }
         }
         self.write(index, write.into_iter().collect(), None);
     }
