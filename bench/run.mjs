@@ -11,6 +11,7 @@ import { main, say } from "../scripts/lib/fault.mjs";
 import { ROOT } from "../scripts/lib/paths.mjs";
 import { checkAgreement } from "./lib/agreement.mjs";
 import { writeScript } from "./lib/load.mjs";
+import { limits } from "./lib/limits.mjs";
 import { checkPrograms, describe, divideCores, moveTo } from "./lib/machine.mjs";
 import { durableObjectCalls, firstSeen, HEADERS, starts, throughput } from "./lib/measure.mjs";
 import { startOrigin } from "./lib/origin.mjs";
@@ -19,11 +20,11 @@ import { placePrograms } from "./lib/programs.mjs";
 import { circumstances, measures, resultsPage, tables } from "./lib/report.mjs";
 import { serve } from "./lib/workerd.mjs";
 
-const GROUPS = ["throughput", "first-seen", "start", "counts"];
+const GROUPS = ["throughput", "first-seen", "start", "counts", "limits"];
 
 const USAGE = `usage: npm run bench [-- --quick] [-- --write]
 
-Needs wrk and nginx. About five minutes; the table is the end of the output, bench/results/latest.json has the figures.
+Needs wrk and nginx. About eight minutes; the table is the end of the output, bench/results/latest.json has the figures.
 
   --rounds N        alternating rounds (7; with --quick 3)
   --seconds N       of each program in each round (3; with --quick 1)
@@ -90,11 +91,13 @@ async function measureAll(directory, chosen) {
   const { ports } = await startOrigin(path.join(directory, "origin"), { count: 4, cores: cores.rest });
   const urls = ports.map((port) => `http://127.0.0.1:${port}`);
   const programs = await placePrograms(directory, { eu: urls.slice(0, 2), us: urls.slice(2) });
-  const loaded = await underLoad(programs, chosen, cores, writeScript(directory));
-  const run = { ...describe(cores), options: chosen, ...loaded };
   const { only, rounds } = chosen;
+  const loads = only.some((group) => group === "throughput" || group === "first-seen");
+  const loaded = loads ? await underLoad(programs, chosen, cores, writeScript(directory)) : {};
+  const run = { ...describe(cores), options: chosen, ...loaded };
   if (only.includes("start")) run.starts = await starts(programs, { rounds, cores: cores.program });
   if (only.includes("counts")) run.counts = await counts(programs, cores);
+  if (only.includes("limits")) run.limits = await limits(directory, chosen);
   return run;
 }
 
