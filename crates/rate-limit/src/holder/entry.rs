@@ -307,7 +307,7 @@ impl Entry {
         u128::from(lease.stored) < soon && earned < spent && self.elsewhere >= price
     }
 
-    /// Returns what to ask the object. Debts and credits go along, and come back if there is no answer.
+    /// Returns what to ask the object. Debts and credits go along; without an answer the debts come back.
     pub(super) fn item(&mut self, want: &Want, paid: u64, now: Duration) -> Item {
         let terms = terms(&self.allowance, now);
         let slice_ends = self.reserve.is_none_or(|slice| slice.is_old(nanos(now)));

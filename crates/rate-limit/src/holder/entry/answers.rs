@@ -121,14 +121,14 @@ impl Entry {
         }
     }
 
-    /// Takes back what a question that was not answered had taken along.
+    /// Takes back what a question that was not answered had taken along: the debt, which may then be charged twice, but no
+    /// credit. The object may have heard of it, and what is given back twice exceeds the limit.
     pub(in crate::holder) fn unanswered(&mut self, item: &Item, question: Sent, now: u64) {
         self.roll(now);
         self.asked_at = None;
         self.short = false;
         self.debt_sent = self.debt_sent.saturating_sub(item.debt);
         self.debt = self.debt.saturating_add(item.debt);
-        self.credit(item.era, item.credit);
         if let Some(permits) = &mut self.permits {
             permits.answered(question.sequence);
         }
@@ -147,5 +147,28 @@ impl Entry {
             (Allowance::Concurrency(ours), Terms::Concurrency(theirs)) => ours == theirs,
             _ => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::rate::Rate;
+    use crate::want::Want;
+
+    #[test]
+    fn a_question_without_an_answer_may_be_charged_twice_but_gives_nothing_back_twice() {
+        let rate = Allowance::Rate(Rate::new(10, Duration::from_secs(1), 10).unwrap());
+        let want = Want::new("k", rate, 1).unwrap();
+        let mut entry = Entry::new(&want, 0, 0);
+        entry.debt = 3;
+        entry.credit(1, 2);
+        let sent = entry.item(&want, 0, Duration::ZERO);
+        assert_eq!((sent.debt, sent.credit), (3, 2));
+        entry.unanswered(&sent, Sent { sequence: 1, sent: 0 }, 0);
+        let again = entry.item(&want, 0, Duration::ZERO);
+        assert_eq!((again.debt, again.credit), (3, 0));
     }
 }
