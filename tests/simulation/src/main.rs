@@ -165,7 +165,7 @@ fn line(name: &str, counts: &Counts, began: Instant) -> String {
         counts.admitted,
         counts.violations,
         permille(counts.calls_permille()),
-        percent(counts.undershoot_permille()),
+        if counts.ideal == 0 { "-".to_owned() } else { percent(counts.undershoot_permille()) },
         percent(memory),
         counts.schedules * 1_000 / millis,
     )

@@ -13,8 +13,11 @@ pub struct Counts {
     pub requests: u64,
     /// Requests that were let through.
     pub admitted: u64,
-    /// Requests that a single bucket without any distance would have let through.
+    /// Requests that a limiter without any distance would have let through, in schedules in which that can be said: how
+    /// long a refused request would have run, nobody knows.
     pub ideal: u64,
+    /// Requests that were let through in those.
+    pub compared: u64,
     /// Requests that were decided from memory.
     pub from_memory: u64,
     /// Requests that were let through because nobody answered.
@@ -41,6 +44,7 @@ impl Counts {
         self.requests += other.requests;
         self.admitted += other.admitted;
         self.ideal += other.ideal;
+        self.compared += other.compared;
         self.from_memory += other.from_memory;
         self.open += other.open;
         self.closed += other.closed;
@@ -56,9 +60,9 @@ impl Counts {
         (self.asks + self.refreshes) * 1_000 / self.requests.max(1)
     }
 
-    /// Returns how much less was let through than by a single bucket without any distance, in thousandths.
+    /// Returns how much less was let through than by a limiter without any distance, in thousandths.
     pub fn undershoot_permille(&self) -> i64 {
-        let (admitted, ideal) = (i64::try_from(self.admitted).unwrap(), i64::try_from(self.ideal).unwrap());
+        let (admitted, ideal) = (i64::try_from(self.compared).unwrap(), i64::try_from(self.ideal).unwrap());
         (ideal - admitted) * 1_000 / ideal.max(1)
     }
 }

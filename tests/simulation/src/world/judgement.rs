@@ -88,7 +88,10 @@ impl World {
                 }
             }
         }
-        self.counts.ideal = self.ideal();
+        if !plan.limits.iter().any(|limit| matches!(limit.kind, Kind::Concurrency { .. })) {
+            self.counts.ideal = self.ideal();
+            self.counts.compared = self.counts.admitted;
+        }
     }
 
     /// What a limit that is bounded, not exact, may exceed its numbers by: so much for each isolate that ever was.

@@ -52,15 +52,17 @@ impl Object {
         let shown = u64::try_from(plan.epoch_ms).unwrap();
         let mut object =
             Object { instances: vec![], rows, old_rows, away_until: 0, overloaded_until: 0, started: 0, shown };
-        object.start(plan, random);
+        object.start(plan, random, 0);
         object
     }
 
-    /// Starts an instance, and returns by how many milliseconds its clock may be ahead of the others.
-    fn start(&mut self, plan: &Plan, random: &mut Random) {
+    /// Starts an instance, whose clock differs from the one before by as much as two machines may.
+    fn start(&mut self, plan: &Plan, random: &mut Random, now: Moment) {
         self.started += 1;
-        let clock =
-            Clock::new(plan.epoch_ms + signed(random, plan.clocks.apart_ms), signed(random, plan.clocks.drift_ppm));
+        let mut clock = Clock::new(plan.epoch_ms, signed(random, plan.clocks.drift_ppm));
+        let before = self.instances.last().map_or(clock.millis(now), |instance| instance.clock.millis(now));
+        let apart = signed(random, plan.clocks.apart_ms);
+        clock.step(i64::try_from(before).unwrap() - i64::try_from(clock.millis(now)).unwrap() + apart);
         let authority = Authority::new(random.bits());
         self.instances.push(Instance { number: self.started, authority, clock, waiting: VecDeque::new() });
     }
@@ -182,7 +184,9 @@ impl World {
     /// The object starts anew; `gone` says whether the last instance is over.
     pub(super) fn restart(&mut self, gone: bool) {
         let before = self.object.instances.last().map(|instance| instance.clock.millis(self.now));
-        if gone && let Some(Instance { mut waiting, .. }) = self.object.instances.pop() {
+        let last = self.object.instances.len() - 1;
+        if gone {
+            let mut waiting = std::mem::take(&mut self.object.instances[last].waiting);
             // Some of what waited may still be stored, but no reply leaves.
             let stored = if waiting.is_empty() { 0 } else { self.random.below(waiting.len() + 1) };
             for Waiting { writes, .. } in waiting.drain(..stored) {
@@ -195,7 +199,10 @@ impl World {
             self.object.rows.clear();
         }
         let plan = Rc::clone(&self.plan);
-        self.object.start(&plan, &mut self.random);
+        self.object.start(&plan, &mut self.random, self.now);
+        if gone {
+            self.object.instances.remove(last);
+        }
         let after = self.object.instances.last().map(|instance| instance.clock.millis(self.now));
         if let (Some(before), Some(after)) = (before, after)
             && after > before
