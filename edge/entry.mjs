@@ -5,8 +5,6 @@ import module from "../build/tidegate_bg.wasm";
 import config from "../build/config.bin";
 import { crashed } from "./crash.mjs";
 
-export { Cache, Purge } from "./cache_objects.mjs";
-
 initSync({ module });
 start(new Uint8Array(config));
 

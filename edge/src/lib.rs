@@ -3,14 +3,12 @@
 //! [`begin`] answers synchronously whenever memory suffices, and returns the runtime's own promise otherwise. What is
 //! decided is decided in `tidegate-gateway`; here is what it takes to ask the runtime.
 
-mod cache_do;
 mod exchange;
 mod head;
 mod held;
 mod js;
 mod limiter_do;
 mod platform;
-mod purge_do;
 mod reply;
 mod sql;
 mod state;
@@ -28,11 +26,9 @@ use web_sys::Request;
 use crate::head::RequestHead;
 use crate::platform::Workers;
 
-pub use crate::cache_do::CacheObject;
 pub use crate::exchange::{answered, failed, timed_out};
 pub use crate::held::ended;
 pub use crate::limiter_do::LimiterObject;
-pub use crate::purge_do::PurgeObject;
 
 /// Loads the compiled configuration: once an isolate, before its first request.
 ///

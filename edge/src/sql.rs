@@ -10,9 +10,6 @@ use crate::js::{Cursor, Sql};
 extern "C" {
     #[wasm_bindgen(method, catch, variadic, js_name = exec)]
     fn exec_all(this: &Sql, query: &str, arguments: &Array) -> Result<Cursor, JsValue>;
-
-    #[wasm_bindgen(method, getter, js_name = databaseSize)]
-    pub(crate) fn database_size(this: &Sql) -> f64;
 }
 
 /// Runs one statement.
@@ -38,14 +35,4 @@ impl Iterator for Rows {
 pub(crate) fn whole(row: &Array, column: u32) -> Option<u64> {
     let number = row.get(column).as_f64()?;
     (number.is_finite() && number >= 0.0).then_some(number as u64)
-}
-
-/// 64 bits as text, because JavaScript's numbers have 53.
-pub(crate) fn bits(value: u64) -> JsValue {
-    format!("{value:016x}").into()
-}
-
-/// The bits in a column.
-pub(crate) fn read_bits(row: &Array, column: u32) -> Option<u64> {
-    u64::from_str_radix(&row.get(column).as_string()?, 16).ok()
 }

@@ -38,10 +38,6 @@ function print({ level, message }) {
   if (stream.writableLength < WAITING_MAX) stream.write(`${message}\n`);
 }
 
-/** The classes of Durable Objects, by their bindings; also in wrangler.toml. */
-const OBJECTS = { LIMITER: "Limiter", CACHE: "Cache", PURGE: "Purge" };
-const SQLITE = { type: "durable-object", storage: "sqlite" };
-
 function edgeName(index) {
   return `edge${index}`;
 }
@@ -50,16 +46,14 @@ function edgeName(index) {
 function edge(index, port, manifest, secrets) {
   const texts = { ...secrets, TIDEGATE_CACHE: edgeName(index) };
   const env = Object.fromEntries(Object.entries(texts).map(([name, value]) => [name, { type: "text", value }]));
-  for (const [binding, exportName] of Object.entries(OBJECTS)) {
-    env[binding] = { type: "durable-object", worker: edgeName(0), exportName };
-  }
+  env.LIMITER = { type: "durable-object", worker: edgeName(0), exportName: "Limiter" };
   return {
     config: {
       name: edgeName(index),
       compatibilityDate: COMPATIBILITY_DATE,
       manifest,
       env,
-      exports: index === 0 ? Object.fromEntries(Object.values(OBJECTS).map((name) => [name, SQLITE])) : {},
+      exports: index === 0 ? { Limiter: { type: "durable-object", storage: "sqlite" } } : {},
     },
     dev: {
       unsafeDirectSockets: [{ host: HOST, port }],
