@@ -3,8 +3,6 @@
 
 import gateway, { Limiter as Deployed } from "./worker.mjs";
 
-export { Cache, Purge } from "./worker.mjs";
-
 /** Requests with this field are for this file. */
 const CONTROL = "test-control";
 
