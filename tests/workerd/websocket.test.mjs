@@ -15,7 +15,7 @@ import { within } from "./lib/time.mjs";
 import { ISSUER, makeSecret, sign } from "./lib/tokens.mjs";
 import { request, talk } from "./lib/wire.mjs";
 
-const TIMEOUT_MS = 500;
+const TIMEOUT_MS = 2_000;
 const secret = makeSecret("HS256");
 let origin;
 let raw;
