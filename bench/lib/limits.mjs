@@ -53,8 +53,8 @@ async function offer(urls, seconds) {
   const began = performance.now();
   const answers = [];
   for (let sent = 0; sent < PER_SECOND * seconds; sent += 1) {
-    const due = began + (sent * 1000) / PER_SECOND;
-    if (due > performance.now()) await sleep(due - performance.now());
+    const wait = began + (sent * 1000) / PER_SECOND - performance.now();
+    if (wait > 0) await sleep(wait);
     answers.push(ask(urls[sent % urls.length], "offered"));
   }
   const statuses = await Promise.all(answers);

@@ -128,7 +128,8 @@ function limitsTable(limits) {
 /** The tables of a run, one text. */
 export function tables(run) {
   const { throughput, firstSeen, starts, limits } = run;
-  const parts = [measuresTable(run.measures)];
+  const { compared, start, counts } = run.measures;
+  const parts = compared.length > 0 || start || counts.length > 0 ? [measuresTable(run.measures)] : [];
   if (throughput || firstSeen) parts.push(seriesTable(throughput ?? {}, firstSeen));
   if (throughput && Object.values(throughput).every(({ processor }) => processor.every(Number.isFinite))) {
     parts.push(stepsTable(throughput));
