@@ -9,7 +9,7 @@ import { content } from "./head.mjs";
 // Keeps an origin's responses out of the zone's own cache, which knows nothing of the partitions and lifetimes here.
 const UNCACHED = { cacheTtlByStatus: { "100-599": -1 } };
 
-// Sends one attempt to an origin and tells the exchange how it ended; the exchange knows what comes next. `attempt` holds
+// Sends one attempt to an origin and tells the exchange how it ended; the exchange knows what comes next. `attempt` is
 // lines: the URL, the names of the fields to remove, separated by commas, then names and values of the fields to set.
 //
 // The timeout races the fetch instead of aborting it: a signal costs a sixth of a small request, a timer a thirtieth.
@@ -28,8 +28,8 @@ export function forward(number, request, attempt, timeoutMs) {
       }
     };
     const fail = (error) => conclude(() => failed(number, String(error?.message ?? error)));
-    // The time until the response header: a body may stream for hours. The runtime drops the timer with the request, which
-    // costs less than taking it back here.
+    // The time until the response header: a body may stream for hours. The runtime drops the timer with the request,
+    // which costs less than taking it back here.
     setTimeout(() => conclude(() => timedOut(number)), timeoutMs);
     try {
       send(request, attempt).then(
@@ -124,8 +124,8 @@ export function discard(response) {
   response.body?.cancel().catch(() => {});
 }
 
-// Asks a Durable Object; rejects when it doesn't answer in time. What the runtime says is worth a second attempt gets one:
-// the object answers a message once, however often it comes.
+// Asks a Durable Object; rejects when it doesn't answer in time. What the runtime says is worth a second attempt gets
+// one: the object answers a message once, however often it comes.
 export async function ask(namespace, object, method, message, timeoutMs) {
   let timer;
   const timeout = new Promise((_, reject) => {
@@ -139,58 +139,6 @@ export async function ask(namespace, object, method, message, timeoutMs) {
   } finally {
     clearTimeout(timer);
   }
-}
-
-// Fetches a JWK Set. Redirects are not followed: keys come from where the operator said.
-export async function keySet(url, timeoutMs, bytesMax) {
-  const response = await fetch(url, {
-    headers: { accept: "application/jwk-set+json, application/json" },
-    redirect: "manual",
-    signal: AbortSignal.timeout(timeoutMs),
-  });
-  if (response.status !== 200) {
-    await response.body?.cancel();
-    throw new Error(`status ${response.status}`);
-  }
-  let text = "";
-  let bytes = 0;
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.byteLength;
-    if (bytes > bytesMax) throw new Error(`more than ${bytesMax} bytes`);
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
-}
-
-// The names of RFC 7518 and RFC 8037 in the words of WebCrypto.
-const ALGORITHMS = {
-  HS: (hash) => [{ name: "HMAC", hash }, "HMAC"],
-  RS: (hash) => [{ name: "RSASSA-PKCS1-v1_5", hash }, "RSASSA-PKCS1-v1_5"],
-  PS: (hash, bits) => [{ name: "RSA-PSS", hash }, { name: "RSA-PSS", saltLength: bits / 8 }],
-  ES: (hash, bits) => [
-    { name: "ECDSA", namedCurve: bits === 512 ? "P-521" : `P-${bits}` },
-    { name: "ECDSA", hash },
-  ],
-};
-
-// Imported keys, by fingerprint and algorithm. Key sets are small; a full map is dropped whole.
-const keys = new Map();
-const KEYS_MAX = 256;
-
-// Checks one signature with one key. A key that can't be imported rejects.
-export async function verify(algorithm, fingerprint, jwk, signingInput, signature) {
-  const bits = Number(algorithm.slice(2));
-  const [imported, verified] =
-    algorithm === "EdDSA" ? ["Ed25519", "Ed25519"] : ALGORITHMS[algorithm.slice(0, 2)](`SHA-${bits}`, bits);
-  const id = `${algorithm} ${fingerprint}`;
-  let key = keys.get(id);
-  if (key === undefined) {
-    key = await crypto.subtle.importKey("jwk", JSON.parse(jwk), imported, false, ["verify"]);
-    if (keys.size >= KEYS_MAX) keys.clear();
-    keys.set(id, key);
-  }
-  return crypto.subtle.verify(verified, key, signature, new TextEncoder().encode(signingInput));
 }
 
 // The field that carries a stored response's metadata.

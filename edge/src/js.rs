@@ -1,4 +1,4 @@
-//! The functions of `platform.mjs` and `head.mjs`: the runtime, as this crate sees it.
+//! The functions of `platform.mjs`, `head.mjs` and `keys.mjs`: the runtime, as this crate sees it.
 
 use js_sys::{Array, Object, Promise, Uint8Array};
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -11,6 +11,20 @@ extern "C" {
     pub(crate) fn head(request: &Request, into: &mut [u8]) -> Result<usize, JsValue>;
 
     pub(crate) fn field(request: &Request, name: &str) -> Option<String>;
+}
+
+#[wasm_bindgen(raw_module = "../edge/keys.mjs")]
+extern "C" {
+    #[wasm_bindgen(js_name = keySet)]
+    pub(crate) fn key_set(url: &str, timeout_ms: f64, bytes_max: f64) -> Promise;
+
+    pub(crate) fn verify(
+        algorithm: &str,
+        fingerprint: &str,
+        jwk: &str,
+        signing_input: &str,
+        signature: &[u8],
+    ) -> Promise;
 }
 
 #[wasm_bindgen(raw_module = "../edge/platform.mjs")]
@@ -34,17 +48,6 @@ extern "C" {
 
     #[wasm_bindgen(catch)]
     pub(crate) fn watch(ctx: &JsValue, number: u32, response: &Response) -> Result<Response, JsValue>;
-
-    #[wasm_bindgen(js_name = keySet)]
-    pub(crate) fn key_set(url: &str, timeout_ms: f64, bytes_max: f64) -> Promise;
-
-    pub(crate) fn verify(
-        algorithm: &str,
-        fingerprint: &str,
-        jwk: &str,
-        signing_input: &str,
-        signature: &[u8],
-    ) -> Promise;
 
     pub(crate) fn stored(cache: &str, key: &str) -> Promise;
 

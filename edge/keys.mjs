@@ -1,0 +1,53 @@
+// Key sets and signatures: the calls into the runtime that authentication takes. No function here decides anything.
+
+// Fetches a JWK Set. Redirects are not followed: keys come from where the operator said.
+export async function keySet(url, timeoutMs, bytesMax) {
+  const response = await fetch(url, {
+    headers: { accept: "application/jwk-set+json, application/json" },
+    redirect: "manual",
+    signal: AbortSignal.timeout(timeoutMs),
+  });
+  if (response.status !== 200) {
+    await response.body?.cancel();
+    throw new Error(`status ${response.status}`);
+  }
+  let text = "";
+  let bytes = 0;
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.byteLength;
+    if (bytes > bytesMax) throw new Error(`more than ${bytesMax} bytes`);
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+// The names of RFC 7518 and RFC 8037 in the words of WebCrypto.
+const ALGORITHMS = {
+  HS: (hash) => [{ name: "HMAC", hash }, "HMAC"],
+  RS: (hash) => [{ name: "RSASSA-PKCS1-v1_5", hash }, "RSASSA-PKCS1-v1_5"],
+  PS: (hash, bits) => [{ name: "RSA-PSS", hash }, { name: "RSA-PSS", saltLength: bits / 8 }],
+  ES: (hash, bits) => [
+    { name: "ECDSA", namedCurve: bits === 512 ? "P-521" : `P-${bits}` },
+    { name: "ECDSA", hash },
+  ],
+};
+
+// Imported keys, by fingerprint and algorithm. Key sets are small; a full map is dropped whole.
+const keys = new Map();
+const KEYS_MAX = 256;
+
+// Checks one signature with one key. A key that can't be imported rejects.
+export async function verify(algorithm, fingerprint, jwk, signingInput, signature) {
+  const bits = Number(algorithm.slice(2));
+  const [imported, verified] =
+    algorithm === "EdDSA" ? ["Ed25519", "Ed25519"] : ALGORITHMS[algorithm.slice(0, 2)](`SHA-${bits}`, bits);
+  const id = `${algorithm} ${fingerprint}`;
+  let key = keys.get(id);
+  if (key === undefined) {
+    key = await crypto.subtle.importKey("jwk", JSON.parse(jwk), imported, false, ["verify"]);
+    if (keys.size >= KEYS_MAX) keys.clear();
+    keys.set(id, key);
+  }
+  return crypto.subtle.verify(verified, key, signature, new TextEncoder().encode(signingInput));
+}
