@@ -15,7 +15,7 @@ import { within } from "./lib/time.mjs";
 import { ISSUER, makeSecret, sign } from "./lib/tokens.mjs";
 import { request, talk } from "./lib/wire.mjs";
 
-const TIMEOUT_MS = 2_000;
+const TIMEOUT_MS = 5_000;
 const secret = makeSecret("HS256");
 let origin;
 let raw;
@@ -97,7 +97,7 @@ after(() => {
   return stopAll(gateway, origin, raw);
 });
 
-const soon = (what, promise) => within(5_000, what, promise);
+const soon = (what, promise) => within(15_000, what, promise);
 let key = 0;
 
 /** Opens a socket; a refusal rejects with its status. */
