@@ -129,7 +129,7 @@ export function discard(response) {
 export async function ask(namespace, object, method, message, timeoutMs) {
   let timer;
   const timeout = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`the limiter did not answer in ${timeoutMs} ms`)), timeoutMs);
+    timer = setTimeout(() => reject(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs);
   });
   // A stub that failed is broken for good.
   const attempt = () => namespace.get(namespace.idFromName(object))[method](message);

@@ -7,7 +7,8 @@ use js_sys::{Object, Promise, Reflect, Uint8Array};
 use tidegate_gateway::limiting::{Held, LIMITER_TIMEOUT};
 use tidegate_gateway::platform::{Purpose, SignatureCheck};
 use tidegate_gateway::route::Issuer;
-use tidegate_gateway::{After, AskFailure, Platform, Unreachable, refresh_keys, renew};
+use tidegate_gateway::{After, AskFailure, LogFailure, Platform, Unreachable, learn, refresh_keys, renew};
+use tidegate_http_cache::purge::Generations;
 use wasm_bindgen::{JsError, JsValue};
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use web_sys::Response;
@@ -17,6 +18,9 @@ use crate::{js, state};
 /// How long a key set may take, and how long it may be.
 const KEY_SET_TIMEOUT_MS: f64 = 5_000.0;
 const KEY_SET_BYTES_MAX: f64 = 1_048_576.0;
+
+/// The name of the one Durable Object that holds the purge log.
+const PURGE_LOG: &str = "log";
 
 /// The runtime as one request sees it: its bindings and its context.
 #[derive(Clone)]
@@ -52,6 +56,14 @@ impl Workers {
 
     /// Asks what nobody waits for once the reply is on its way.
     pub(crate) fn renew(&self) {
+        if let Some(news) = state::memory().borrow_mut().take_news() {
+            let platform = self.clone();
+            let work = future_to_promise(async move {
+                let learnt = learn(news, state::memory(), &platform).await;
+                learnt.map(|()| JsValue::UNDEFINED).map_err(|error| JsError::new(&error.reason).into())
+            });
+            js::after(&self.ctx, &work, "news of purges");
+        }
         let renewals = state::memory().borrow_mut().take_renewals();
         for renewal in renewals {
             let platform = self.clone();
@@ -170,6 +182,14 @@ impl Platform for Workers {
             Err(error) if is_overload(&error) => Err(AskFailure::Overloaded),
             Err(error) => Err(AskFailure::Unreachable(reason(&error))),
         }
+    }
+
+    async fn purge_log(&self, question: Vec<u8>) -> Result<Vec<u8>, LogFailure> {
+        let namespace = self.binding("PURGE").ok_or(LogFailure::Absent)?;
+        let question = Uint8Array::from(question.as_slice());
+        let timeout_ms = Generations::TIMEOUT.as_secs_f64() * 1_000.0;
+        let answer = settled(js::ask(&namespace, PURGE_LOG, "ask", question, timeout_ms)).await;
+        answer.map(|answer| Uint8Array::new(&answer).to_vec()).map_err(LogFailure::Unreachable)
     }
 
     async fn stored(&self, key: &str) -> Option<(String, Self::Body)> {

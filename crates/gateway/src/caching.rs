@@ -3,11 +3,14 @@
 mod changes;
 mod fill;
 mod key;
+mod purges;
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use tidegate_http_cache::purge::{self, Generation};
 use tidegate_http_cache::{
     self as http_cache, Answer, CacheStatus, Fields as FieldSource, Forward, Lookup as Asked, Precondition, Reason,
     Selection, Sharing, Stored,
@@ -29,6 +32,8 @@ pub(crate) use changes::Changes;
 pub(crate) use fill::{Answered, Fill, Filled};
 use fill::{Place, Selected};
 use key::{Key, chosen_query, key};
+use purges::Judged;
+pub use purges::{News, learn};
 
 /// The outcome of step "cache".
 pub(crate) enum Lookup<B> {
@@ -100,6 +105,7 @@ pub(crate) async fn lookup<P: Platform>(
         because: Forward::Bypass,
         detail: None,
         query: None,
+        generation: None,
         told: told.clone(),
         selected: None,
         revalidates: None,
@@ -117,7 +123,13 @@ pub(crate) async fn lookup<P: Platform>(
         Key::TooLong => return fill.because(Reason::KeyTooLong.forward(), Some(Reason::KeyTooLong)).miss(&request),
         Key::Nobody => return fill.miss(&request),
     };
-    let Found { place, selected } = find(key, &request, platform).await;
+    fill.query = chosen_query(cache, url);
+    let resource = purge::Place {
+        host: &lower_case(url.authority),
+        path: path.as_str(),
+        query: fill.query.as_deref().or(url.query),
+    };
+    let Found { place, selected, purged } = find(key, &resource, &request, memory, platform).await;
     let now = platform.now();
     // What is stored under the key is another variant, or nothing is.
     let nothing = if place.beside.is_some() { Forward::VaryMiss } else { Forward::UriMiss };
@@ -132,8 +144,7 @@ pub(crate) async fn lookup<P: Platform>(
             return Ok(Lookup::Hit { reply, record: CacheRecord::new("hit") });
         }
         (Some(Answer::StaleWhileRevalidate { age, overdue }), Some(selected)) => {
-            let Selected { stored, metadata, .. } = &selected;
-            let (stored, metadata) = (stored.clone(), metadata.clone());
+            let successor = selected.without_body();
             let reply = selected.reply(method, &request, age, CacheStatus::StaleHit { overdue })?;
             let record = CacheRecord::new("stale-while-revalidate");
             // One a key and isolate is enough; and the response to a HEAD, or a part, is no successor.
@@ -145,59 +156,97 @@ pub(crate) async fn lookup<P: Platform>(
             }
             fill.revalidates = Some(place.key.clone());
             fill.place = Some(place);
-            fill.query = chosen_query(cache, url);
-            fill.selected = Some(Selected { stored, metadata, body: None });
+            fill.generation = purges::begin(memory, platform).await;
+            fill.selected = Some(successor);
             return Ok(Lookup::Stale { reply, record, fill: fill.because(Forward::Stale, None) });
         }
         (Some(answer), selected) => {
-            let detail = if let Answer::Bypass(reason) = answer { Some(reason) } else { None };
+            let detail = match answer {
+                Answer::Bypass(reason) => Some(reason),
+                Answer::Stale { .. } => selected.as_ref().and_then(|selected| selected.doubt),
+                _ => None,
+            };
             let is_selected = !matches!(answer, Answer::Mismatch);
             fill.selected = selected.filter(|_| is_selected);
             fill.because(answer.forward().unwrap_or(Forward::Miss), detail)
         }
-        (None, _) => fill.because(nothing, None),
+        (None, _) => fill.because(nothing, purged.map(|_| Reason::Purged)),
     };
     if method == "GET" && request.get("range").is_some() {
         // For a part the whole is not fetched: the origin gets the request as it is.
         fill.selected = None;
+        fill.query = None;
         let because = fill.because;
         return fill.because(because, Some(Reason::Range)).miss(&request);
     }
     fill.place = Some(place);
-    fill.query = chosen_query(cache, url);
+    fill.generation = purges::begin(memory, platform).await;
     fill.miss(&request)
+}
+
+fn lower_case(host: &str) -> Cow<'_, str> {
+    if host.bytes().any(|byte| byte.is_ascii_uppercase()) { host.to_ascii_lowercase().into() } else { host.into() }
 }
 
 /// What is stored for a request, and where its response would go.
 struct Found<B> {
     place: Place,
     selected: Option<Selected<B>>,
+    /// What was there was purged: its successor must have been fetched at or after this.
+    purged: Option<Generation>,
 }
 
 /// Looks under the key, and when that holds another variant, under the variant's own.
-async fn find<P: Platform>(key: String, request: &dyn FieldSource, platform: &P) -> Found<P::Body> {
+async fn find<P: Platform>(
+    key: String,
+    resource: &purge::Place<'_>,
+    request: &dyn FieldSource,
+    memory: &RefCell<Memory>,
+    platform: &P,
+) -> Found<P::Body> {
     let family = platform.random();
-    let Some(first) = stored(&key, platform).await else {
-        return Found { place: Place { key, family, beside: None }, selected: None };
+    let first = match stored(&key, resource, memory, platform).await {
+        Judged::Believed(first) => *first,
+        Judged::Gone { by } => {
+            return Found { place: Place { key, family, beside: None }, selected: None, purged: Some(by) };
+        }
+        Judged::Nothing => return Found { place: Place { key, family, beside: None }, selected: None, purged: None },
     };
     let family = first.stored.family();
     if http_cache::selects(&first.stored, request) {
-        return Found { place: Place { key, family, beside: None }, selected: Some(first) };
+        return Found { place: Place { key, family, beside: None }, selected: Some(first), purged: None };
     }
     let Some(variant) = http_cache::variant_key(&key, &first.stored, request) else {
-        return Found { place: Place { key, family: platform.random(), beside: None }, selected: Some(first) };
+        let family = platform.random();
+        return Found { place: Place { key, family, beside: None }, selected: Some(first), purged: None };
     };
-    let selected = stored(&variant, platform).await;
-    Found { place: Place { key: variant, family, beside: Some((key, Box::new(first.stored))) }, selected }
+    let (selected, purged) = match stored(&variant, resource, memory, platform).await {
+        Judged::Believed(selected) => (Some(*selected), None),
+        Judged::Gone { by } => (None, Some(by)),
+        Judged::Nothing => (None, None),
+    };
+    Found { place: Place { key: variant, family, beside: Some((key, Box::new(first.stored))) }, selected, purged }
 }
 
-async fn stored<P: Platform>(key: &str, platform: &P) -> Option<Selected<P::Body>> {
-    let (metadata, body) = platform.stored(key).await?;
-    let stored = Stored::decode(&metadata).ok()?;
-    Some(Selected { stored, metadata, body: Some(body) })
+async fn stored<P: Platform>(
+    key: &str,
+    resource: &purge::Place<'_>,
+    memory: &RefCell<Memory>,
+    platform: &P,
+) -> Judged<P::Body> {
+    match platform.stored(key).await {
+        Some(found) => purges::judge(found, resource, memory, platform).await,
+        None => Judged::Nothing,
+    }
 }
 
 impl<B> Selected<B> {
+    fn without_body(&self) -> Self {
+        let Self { stored, stamp, metadata, doubt, body: _ } = self;
+        let (stored, stamp, metadata) = (stored.clone(), stamp.clone(), metadata.clone());
+        Self { stored, stamp, metadata, doubt: *doubt, body: None }
+    }
+
     /// Step "reply" for a stored response.
     fn reply(
         self,

@@ -239,7 +239,7 @@ impl<B> Exchange<B> {
             let key = fill.revalidates().map(str::to_owned);
             match fill.conclude(request, &answered) {
                 Filled::Again(fill) => {
-                    self.fill = Some(fill);
+                    self.fill = Some(*fill);
                     self.conditional = None;
                     self.sent = now;
                     return Conclusion::Retry(self);

@@ -31,10 +31,11 @@ mod trace;
 mod url;
 
 pub use authenticate::refresh_keys;
+pub use caching::{News, learn};
 pub use exchange::{Answered, Attempt, Conclusion, Exchange};
 pub use limiting::renew;
 pub use memory::Memory;
-pub use platform::{AskFailure, Head, Platform, Unreachable};
+pub use platform::{AskFailure, Head, LogFailure, Platform, Unreachable};
 pub use reply::{After, Reply, ReplyBody};
 pub use route::Gateway;
 pub use serve::{Step, admit};

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use tidegate_http_cache::purge::Generations;
 use tidegate_jwt::{Claims, KeyRing, KeySet};
 use tidegate_rate_limit::{Holder, HolderCounters};
 use tidegate_steering::{Fleet, Pool, Rotations};
 
+use crate::caching::News;
 use crate::limiting::{Keys, Renewal};
 use crate::recent::Recent;
 use crate::record::Record;
@@ -33,6 +35,10 @@ pub struct Memory {
     pub(crate) secrets: BTreeMap<String, Rc<KeySet>>,
     /// The keys of limits, as their objects know them.
     pub(crate) keys: Keys,
+    /// The purges that this isolate knows of.
+    pub(crate) generations: Generations,
+    /// Whether the purge log should be asked for more of them.
+    news: Option<News>,
     holder: Option<Holder>,
     renewals: Vec<Renewal>,
     /// The keys that are revalidated in the background, and until when that is believed: a cancelled one never reports.
@@ -65,6 +71,19 @@ impl Memory {
     /// What should be asked after the reply, with [`renew`](crate::renew), by whichever request comes to it first.
     pub fn take_renewals(&mut self) -> Vec<Renewal> {
         std::mem::take(&mut self.renewals)
+    }
+
+    /// Has the purge log asked after the reply, if it is time for that.
+    pub(crate) fn learn_later(&mut self, now: Duration) {
+        if self.generations.begin_question(now) {
+            self.news = Some(News(()));
+        }
+    }
+
+    /// What should be asked of the purge log after the reply, with [`learn`](crate::learn), by whichever request comes to
+    /// it first.
+    pub fn take_news(&mut self) -> Option<News> {
+        self.news.take()
     }
 
     pub(crate) fn limit_counters(&self) -> LimitCounters {

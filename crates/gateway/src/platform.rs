@@ -51,6 +51,10 @@ pub trait Platform {
     /// [`LIMITER_TIMEOUT`](crate::limiting::LIMITER_TIMEOUT). The message and the answer are `tidegate-rate-limit`'s.
     async fn ask(&self, object: &str, purpose: Purpose, message: Vec<u8>) -> Result<Vec<u8>, AskFailure>;
 
+    /// Asks the purge log, and waits for at most [`Generations::TIMEOUT`](tidegate_http_cache::purge::Generations::TIMEOUT).
+    /// The message and the answer are `tidegate-http-cache`'s.
+    async fn purge_log(&self, question: Vec<u8>) -> Result<Vec<u8>, LogFailure>;
+
     /// Reads a stored reply: its metadata and its body. A tier that fails is a miss.
     async fn stored(&self, key: &str) -> Option<(String, Self::Body)>;
 }
@@ -101,6 +105,15 @@ impl AskFailure {
             Self::Unreachable(_) => Failure::Unreachable,
         }
     }
+}
+
+/// Why the purge log gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogFailure {
+    /// The deployment has none.
+    Absent,
+    /// It did not answer in time, or its answer was an error.
+    Unreachable(Unreachable),
 }
 
 /// A part of the world that did not answer, or not with an answer that counts.

@@ -49,13 +49,17 @@ pub enum Reason {
     Expired,
     /// What has to be remembered does not fit into the envelope.
     EnvelopeTooLarge,
+    /// A response was stored, but it was purged.
+    Purged,
+    /// A response is stored of which nobody can know whether it was purged.
+    PurgesUnknown,
     /// The origin failed, and a stale response may be used in that case.
     StaleIfError,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::Method,
         Self::Range,
         Self::RequestNoStore,
@@ -79,6 +83,8 @@ impl Reason {
         Self::NoFreshness,
         Self::Expired,
         Self::EnvelopeTooLarge,
+        Self::Purged,
+        Self::PurgesUnknown,
         Self::StaleIfError,
     ];
 
@@ -108,6 +114,8 @@ impl Reason {
             Self::NoFreshness => "no-freshness",
             Self::Expired => "expired",
             Self::EnvelopeTooLarge => "envelope-too-large",
+            Self::Purged => "purged",
+            Self::PurgesUnknown => "purges-unknown",
             Self::StaleIfError => "stale-if-error",
         }
     }
@@ -127,7 +135,7 @@ impl Reason {
             | Self::Upgrade
             | Self::KeyTooLong
             | Self::Malformed => Forward::Bypass,
-            Self::StaleIfError => Forward::Stale,
+            Self::Purged | Self::PurgesUnknown | Self::StaleIfError => Forward::Stale,
             // Reasons about a response: the request was forwarded before they were known.
             Self::Range
             | Self::Status

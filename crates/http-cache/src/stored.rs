@@ -1,6 +1,7 @@
 use crate::entity_tag::EntityTag;
 use crate::fields::{ENVELOPED, NEVER_STORED};
 use crate::freshness::StaleWindows;
+use crate::purge::Believed;
 use crate::vary::Selecting;
 use crate::{date, delta_seconds};
 use base64::Engine as _;
@@ -69,6 +70,19 @@ impl Stored {
     #[must_use]
     pub fn of_family(self, family: u64) -> Self {
         Self { family, ..self }
+    }
+
+    /// What purges leave of it; `None`: nothing.
+    #[must_use]
+    pub fn believed(self, believed: Believed, now: Duration) -> Option<Self> {
+        match believed {
+            Believed::Current => Some(self),
+            // From here on it counts as stale, and its stale windows begin.
+            Believed::Stale => Some(Self { lifetime: self.lifetime.min(self.age(now)), ..self }),
+            // Nobody may be served what may be purged: what `no-cache` forbids is forbidden here too.
+            Believed::Unknown => Some(Self { no_cache: true, ..self }),
+            Believed::Gone { .. } => None,
+        }
     }
 
     /// Its family.

@@ -223,12 +223,12 @@ impl Fleet {
         let mut believed_at_all = true;
         match self.tables[edge].readiness(ms(self.now)) {
             Readiness::Known | Readiness::Unreachable => {}
-            Readiness::Refresh => {
-                let sent = self.now;
-                self.after(150, Event::Background { edge, sent });
-            }
             Readiness::Ask => return self.question(edge, self.now, Some((request, found))),
             Readiness::Lost => believed_at_all = false,
+        }
+        if self.tables[edge].begin_question(ms(self.now)) {
+            let sent = self.now;
+            self.after(150, Event::Background { edge, sent });
         }
         let mut request = request;
         if let Some(response) = found {

@@ -12,8 +12,8 @@ use tidegate_gateway::limiting::{Held, LIMITER_TIMEOUT};
 use tidegate_gateway::platform::{Purpose, SignatureCheck};
 use tidegate_gateway::record::Record;
 use tidegate_gateway::{
-    After, Answered, AskFailure, Conclusion, Exchange, Gateway, Memory, Platform, Reply, ReplyBody, Step, Unreachable,
-    admit, refresh_keys, renew,
+    After, Answered, AskFailure, Conclusion, Exchange, Gateway, LogFailure, Memory, Platform, Reply, ReplyBody, Step,
+    Unreachable, admit, learn, refresh_keys, renew,
 };
 use tidegate_http_cache::ENVELOPE_FIELD;
 
@@ -94,6 +94,10 @@ impl Platform for Scripted<'_> {
         reply.ok_or_else(|| AskFailure::Unreachable(Unreachable::new(format!("no answer in {LIMITER_TIMEOUT:?}"))))
     }
 
+    async fn purge_log(&self, _question: Vec<u8>) -> Result<Vec<u8>, LogFailure> {
+        Err(LogFailure::Absent)
+    }
+
     async fn stored(&self, key: &str) -> Option<(String, Self::Body)> {
         self.promise().await;
         let stored = self.edge.cache.borrow().get(key).cloned()?;
@@ -126,6 +130,11 @@ impl Edge {
             Step::Forward(exchange) => self.forward(exchange, request, world),
         };
         self.memory.borrow_mut().count(&record);
+        let news = self.memory.borrow_mut().take_news();
+        if let Some(news) = news {
+            // The edge logs why there are none.
+            let (_learnt, _) = finish(learn(news, &self.memory, &platform));
+        }
         let renewals = self.memory.borrow_mut().take_renewals();
         for renewal in renewals {
             // The edge logs why it could not be had.

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use tidegate_http_cache::purge::{Generation, Stamp, tag_members};
 use tidegate_http_cache::{
     self as http_cache, CacheStatus, Exchange, Fields as FieldSource, Forward, Freshened, Precondition, Reason,
     Sharing, Stored,
@@ -25,6 +26,8 @@ pub(crate) struct Fill<B> {
     pub(super) detail: Option<Reason>,
     /// The query that the origin gets, when the key chooses from it.
     pub(super) query: Option<String>,
+    /// What was known of purges when the fetch began.
+    pub(super) generation: Option<Generation>,
     pub(super) told: Vec<(String, Option<String>)>,
     /// The stored response that this request has selected but that may not answer it unasked.
     pub(super) selected: Option<Selected<B>>,
@@ -42,8 +45,12 @@ pub(super) struct Place {
 
 /// A stored response.
 pub(super) struct Selected<B> {
+    /// As purges leave it.
     pub(super) stored: Stored,
+    pub(super) stamp: Stamp,
     pub(super) metadata: String,
+    /// Why purges make it less than fresh, if they do.
+    pub(super) doubt: Option<Reason>,
     /// `None` when it has gone to a client already.
     pub(super) body: Option<B>,
 }
@@ -61,7 +68,7 @@ pub(crate) enum Filled<B> {
     /// The stored response goes to the client.
     Stored { reply: Result<Reply<B>, Rejection>, after: Option<After>, record: CacheRecord },
     /// It says nothing about the stored response: ask again for the whole.
-    Again(Fill<B>),
+    Again(Box<Fill<B>>),
 }
 
 /// An origin's answer, and when it was asked and given.
@@ -134,7 +141,7 @@ impl<B> Fill<B> {
             Some(selected) if status == 304 && self.asked(&selected, method) => {
                 match http_cache::freshen(&selected.stored, &exchange) {
                     Some(freshened) => self.freshened(selected, freshened, &exchange),
-                    None => Filled::Again(Self { told, ..self }),
+                    None => Filled::Again(Box::new(Self { told, ..self })),
                 }
             }
             selected => self.answered(selected, &exchange),
@@ -181,7 +188,12 @@ impl<B> Fill<B> {
 
     /// The stored response, which the origin says still holds.
     fn freshened(self, selected: Selected<B>, freshened: Freshened, exchange: &Exchange<'_>) -> Filled<B> {
-        let Selected { stored: old, metadata, body } = selected;
+        let Selected { stored: old, stamp, metadata, body, doubt: _ } = selected;
+        let stamp = match exchange.response.get("cache-tag") {
+            Some(_) => stamp_of(self.generation, exchange.response),
+            // Many an origin leaves out of a 304 what it said before.
+            None => stamp.confirmed(self.generation),
+        };
         let Freshened { stored, fields, excepted } = freshened;
         let not_stored = stored.as_ref().err().copied();
         // For the preconditions: what may no longer be stored still answers the request that was waiting for it.
@@ -212,7 +224,7 @@ impl<B> Fill<B> {
                 replaced: metadata,
                 excepted,
                 keep_seconds: started_seconds(stored.keep()),
-                metadata: stored.encode(),
+                metadata: stamp.seal(&stored.encode()),
             },
             Err(_) => After::Forget { keys: vec![place.key] },
         });
@@ -221,7 +233,7 @@ impl<B> Fill<B> {
 
     /// The origin's own answer, stored when that is allowed.
     fn answered(self, selected: Option<Selected<B>>, exchange: &Exchange<'_>) -> Filled<B> {
-        let Self { place, because, detail, .. } = self;
+        let Self { place, because, detail, generation, .. } = self;
         let Exchange { method, request, status, response, response_time, .. } = *exchange;
         let withheld = place.is_some();
         let storable = match &place {
@@ -231,7 +243,7 @@ impl<B> Fill<B> {
         let is_stored = storable.is_ok();
         let not_stored = storable.as_ref().err().copied().flatten();
         let after = place.and_then(|place| match storable {
-            Ok(stored) => Some(place.store(stored)),
+            Ok(stored) => Some(place.store(stored, &stamp_of(generation, response))),
             Err(_) if method == "HEAD" => head(place, selected?, exchange),
             // The origin has another answer now, which is nobody else's: what is stored is no longer true. Of an error, and
             // of what this client may not see, that cannot be said.
@@ -255,7 +267,7 @@ impl<B> Fill<B> {
 }
 
 impl Place {
-    fn store(self, stored: Stored) -> After {
+    fn store(self, stored: Stored, stamp: &Stamp) -> After {
         let Self { key, family, beside } = self;
         let (key, family) = match beside {
             // It is selected by other fields than what is stored for this resource: the next request has to find it first.
@@ -265,14 +277,21 @@ impl Place {
         let stored = stored.of_family(family);
         After::Store {
             key,
-            metadata: stored.encode(),
+            metadata: stamp.seal(&stored.encode()),
             removed: stored.withheld().map(str::to_owned).collect(),
             keep_seconds: started_seconds(stored.keep()),
         }
     }
 }
 
-/// What the 200 to a HEAD says about the stored response to a GET (RFC 9111, section 4.3.5).
+/// The stamp of a response that is stored: by it, purges find it.
+fn stamp_of(generation: Option<Generation>, response: &dyn FieldSource) -> Stamp {
+    let tags = response.get("cache-tag").unwrap_or_default();
+    Stamp::new(generation, tag_members(&tags))
+}
+
+/// What the 200 to a HEAD says about the stored response to a GET (RFC 9111, section 4.3.5). It is no newer than before for
+/// purges: nobody asked for its content.
 fn head<B>(place: Place, selected: Selected<B>, exchange: &Exchange<'_>) -> Option<After> {
     if exchange.status != 200 {
         return None;
@@ -283,7 +302,7 @@ fn head<B>(place: Place, selected: Selected<B>, exchange: &Exchange<'_>) -> Opti
             replaced: selected.metadata,
             excepted,
             keep_seconds: started_seconds(stored.keep()),
-            metadata: stored.encode(),
+            metadata: selected.stamp.seal(&stored.encode()),
         }),
         _ => Some(After::Forget { keys: vec![place.key] }),
     }

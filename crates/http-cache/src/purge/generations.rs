@@ -26,11 +26,9 @@ pub enum Believed {
 pub enum Readiness {
     /// Yes.
     Known,
-    /// Yes; and the log should be asked for news, after the reply.
-    Refresh,
     /// The log has to be asked for news first.
     Ask,
-    /// The log did not answer a moment ago: the hit is served with what is known.
+    /// The log did not answer a moment ago: the hit is served with what is known, and waits for nothing.
     Unreachable,
     /// The log has not answered for so long that nothing stored counts as fresh.
     Lost,
@@ -48,6 +46,8 @@ pub struct Generations {
     asked: Option<Duration>,
     /// When the log last failed to answer; `None` since it answered.
     failed: Option<Duration>,
+    /// There is no log, and so there are no purges.
+    absent: bool,
 }
 
 impl Generations {
@@ -60,35 +60,53 @@ impl Generations {
     /// With a log that does not answer, hits are served for as long as this.
     pub const PATIENCE: Duration = Duration::from_secs(30);
 
+    /// A question that has no answer after this long has failed.
+    pub const TIMEOUT: Duration = Duration::from_secs(1);
+
     /// After a failure, the log is left alone for this long.
     const PAUSE: Duration = Duration::from_secs(1);
 
+    /// For this long after a failure nobody waits for the log: time for a question after a reply, which begins after the
+    /// pause and takes until the timeout.
+    const WARY: Duration = Duration::from_secs(4);
+
     /// An open question that is older than this is lost: its request was cancelled.
-    const LOST: Duration = Duration::from_secs(1);
+    const LOST: Duration = Self::TIMEOUT;
 
     /// What is known; kept with a response whose fetch begins now.
     pub fn generation(&self) -> Option<Generation> {
         self.known
     }
 
-    /// Whether hits may be served, and what to ask. The answer [`Readiness::Refresh`] is given to one request at a time.
-    pub fn readiness(&mut self, now: Duration) -> Readiness {
-        let age = self.known.map(|_| now.saturating_sub(self.as_of));
-        let paused = self.failed.is_some_and(|failed| now.saturating_sub(failed) < Self::PAUSE);
+    /// How old what is known is; `None` when nothing is.
+    pub fn age(&self, now: Duration) -> Option<Duration> {
+        self.known.map(|_| now.saturating_sub(self.as_of))
+    }
+
+    /// Whether hits may be served.
+    pub fn readiness(&self, now: Duration) -> Readiness {
+        if self.absent {
+            return Readiness::Known;
+        }
+        let age = self.age(now);
+        let wary = self.failed.is_some_and(|failed| now.saturating_sub(failed) < Self::WARY);
         match age {
-            Some(age) if age <= Self::FRESH => Readiness::Known,
-            Some(age) if age <= Self::PROMISE => {
-                let open = self.asked.is_some_and(|asked| now.saturating_sub(asked) < Self::LOST);
-                if open || paused {
-                    return Readiness::Known;
-                }
-                self.asked = Some(now);
-                Readiness::Refresh
-            }
-            _ if !paused => Readiness::Ask,
+            Some(age) if age <= Self::PROMISE => Readiness::Known,
+            _ if !wary => Readiness::Ask,
             Some(age) if age <= Self::PATIENCE => Readiness::Unreachable,
             _ => Readiness::Lost,
         }
+    }
+
+    /// Whether to ask the log for news after the reply. One request at a time is told so.
+    pub fn begin_question(&mut self, now: Duration) -> bool {
+        let within = |since: Option<Duration>, span| since.is_some_and(|since| now.saturating_sub(since) < span);
+        let is_fresh = self.age(now).is_some_and(|age| age <= Self::FRESH);
+        if self.absent || is_fresh || within(self.asked, Self::LOST) || within(self.failed, Self::PAUSE) {
+            return false;
+        }
+        self.asked = Some(now);
+        true
     }
 
     /// Takes in what the log said to a question that was sent at `sent`.
@@ -126,6 +144,16 @@ impl Generations {
         self.failed = Some(now);
     }
 
+    /// There is no log: nothing can be purged, and everything stored is believed.
+    pub fn without_log(&mut self) {
+        *self = Self { absent: true, ..Self::default() };
+    }
+
+    /// Is there no log?
+    pub fn is_absent(&self) -> bool {
+        self.absent
+    }
+
     /// How many targets are known.
     pub fn len(&self) -> usize {
         self.targets.len()
@@ -140,6 +168,9 @@ impl Generations {
     ///
     /// Without a purge since it was fetched this is one comparison; otherwise it costs as much as the path is long.
     pub fn judge(&self, stamp: &Stamp, place: &Place<'_>) -> Believed {
+        if self.absent {
+            return Believed::Current;
+        }
         let (Some(known), Some(stored)) = (self.known, stamp.generation) else { return Believed::Unknown };
         if stored.log != known.log {
             return Believed::Unknown;

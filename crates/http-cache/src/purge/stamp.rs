@@ -59,6 +59,12 @@ impl Stamp {
         Self { generation, tags: targets, more_tags }
     }
 
+    /// The stamp of the same response after a fetch that began at `generation` has confirmed it.
+    #[must_use]
+    pub fn confirmed(self, generation: Option<Generation>) -> Self {
+        Self { generation, ..self }
+    }
+
     /// The metadata of a stored response: the stamp, and the envelope beside it.
     pub fn seal(&self, envelope: &str) -> String {
         // Writing this structure into memory cannot fail; if it did, an empty stamp reads as a miss.

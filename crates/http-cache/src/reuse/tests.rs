@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::fields::tests::Lines;
+use crate::freshness::StaleWindows;
+use crate::purge::{Believed, Generation};
 use crate::stored::tests::{STORED_AT, fresh_for_a_minute};
 use std::cell::RefCell;
 
@@ -308,4 +310,34 @@ fn no_cache_is_never_used_unasked_by_rfc_9111_section_5_2_2_4() {
         let found = answer(&stored, "GET", &Lines::new(request), STORED_AT);
         assert_eq!(found, Answer::Stale { age: secs(0) }, "{request:?}");
     }
+}
+
+/// Checks what a purge leaves of a response that is fresh for a minute and stale for ten seconds more, after 30 seconds.
+#[track_caller]
+fn check_believed(believed: Believed, request: &[(&str, &str)], expected: Option<Answer>, if_error: bool) {
+    let stale = StaleWindows { while_revalidate: secs(10), if_error: secs(10) };
+    let stored = Stored { stale, ..fresh_for_a_minute(&[]) };
+    let (request, now) = (Lines::new(request), STORED_AT + secs(30));
+    let left = stored.believed(believed, now);
+    assert_eq!(left.as_ref().map(|left| answer(left, "GET", &request, now)), expected, "{believed:?}");
+    let usable = left.is_some_and(|left| stale_if_error(&left, &request, now + secs(10)).is_some());
+    assert_eq!(usable, if_error, "{believed:?}");
+}
+
+#[test]
+fn a_purge_leaves_nothing_fresh() {
+    let age = secs(30);
+    let stale = Answer::StaleWhileRevalidate { age, overdue: secs(0) };
+    check_believed(Believed::Stale, &[], Some(stale), true);
+    check_believed(Believed::Stale, &[("Cache-Control", "max-stale")], Some(stale), true);
+    check_believed(Believed::Unknown, &[], Some(Answer::Stale { age }), false);
+    check_believed(Believed::Unknown, &[("Cache-Control", "max-stale")], Some(Answer::Stale { age }), false);
+    check_believed(Believed::Gone { by: Generation { log: 1, sequence: 1 } }, &[], None, false);
+}
+
+#[test]
+fn what_no_purge_concerns_stays_as_it_is() {
+    let fresh = Answer::Fresh { age: secs(30), ttl: secs(30) };
+    // It is fresh for thirty seconds more: no window has begun.
+    check_believed(Believed::Current, &[], Some(fresh), true);
 }

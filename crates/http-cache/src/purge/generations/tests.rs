@@ -102,24 +102,36 @@ fn the_age_of_the_table_decides_what_is_asked() {
     let log = PurgeLog::begin(7);
     let mut table = table(&log);
     assert_eq!(Generations::default().readiness(ms(0)), Readiness::Ask);
-    assert_eq!(table.readiness(ms(1000)), Readiness::Known);
-    assert_eq!(table.readiness(ms(1001)), Readiness::Refresh);
-    assert_eq!(table.readiness(ms(1001)), Readiness::Known, "one asks, the others go on");
+    assert_eq!((table.readiness(ms(1000)), table.begin_question(ms(1000))), (Readiness::Known, false));
+    assert_eq!((table.readiness(ms(1001)), table.begin_question(ms(1001))), (Readiness::Known, true));
+    assert_eq!((table.readiness(ms(1001)), table.begin_question(ms(1001))), (Readiness::Known, false), "one asks");
     assert_eq!(table.readiness(ms(2000)), Readiness::Known);
     assert_eq!(table.readiness(ms(2001)), Readiness::Ask);
     assert_eq!(table.readiness(ms(2001)), Readiness::Ask, "nobody waits for another request");
     table.apply(log.since(table.generation()), ms(1500));
-    assert_eq!(table.readiness(ms(2500)), Readiness::Known, "as old as the question");
-    assert_eq!(table.readiness(ms(2501)), Readiness::Refresh);
+    assert!(!table.begin_question(ms(2500)), "as old as the question");
+    assert!(table.begin_question(ms(2501)));
+}
+
+#[test]
+fn without_a_log_everything_is_believed() {
+    let mut table = table(&PurgeLog::begin(7));
+    table.without_log();
+    assert!(table.is_absent());
+    for now in [0, 100_000] {
+        assert_eq!((table.readiness(ms(now)), table.begin_question(ms(now))), (Readiness::Known, false));
+    }
+    for generation in [None, Some(Generation { log: 7, sequence: 0 })] {
+        assert_eq!(table.judge(&Stamp::new(generation, ["t"]), &PLACE), Believed::Current);
+    }
 }
 
 #[test]
 fn a_question_whose_request_was_cancelled_is_asked_again() {
     let mut table = table(&PurgeLog::begin(7));
-    assert_eq!(table.readiness(ms(1001)), Readiness::Refresh);
-    table.apply(PurgeLog::begin(7).since(table.generation()), ms(900));
-    assert_eq!(table.readiness(ms(1901)), Readiness::Refresh);
-    assert_eq!(table.readiness(ms(1950)), Readiness::Known);
+    assert!(table.begin_question(ms(1001)));
+    assert!(!table.begin_question(ms(2000)));
+    assert!(table.begin_question(ms(2001)));
 }
 
 #[test]
@@ -127,13 +139,21 @@ fn a_log_that_does_not_answer_is_left_alone_and_borne_with_for_thirty_seconds() 
     let mut table = table(&PurgeLog::begin(7));
     assert_eq!(table.readiness(ms(3000)), Readiness::Ask);
     table.failed(ms(3500));
-    assert_eq!(table.readiness(ms(3500)), Readiness::Unreachable);
-    assert_eq!(table.readiness(ms(4499)), Readiness::Unreachable);
-    assert_eq!(table.readiness(ms(4500)), Readiness::Ask);
-    table.failed(ms(30_000));
+    for (now, readiness, asks) in [
+        (3500, Readiness::Unreachable, false),
+        (4499, Readiness::Unreachable, false),
+        (4500, Readiness::Unreachable, true),
+        (4501, Readiness::Unreachable, false),
+        (5500, Readiness::Unreachable, true),
+        (7499, Readiness::Unreachable, true),
+        (7500, Readiness::Ask, false),
+    ] {
+        assert_eq!((table.readiness(ms(now)), table.begin_question(ms(now))), (readiness, asks), "{now}");
+    }
+    table.failed(ms(29_000));
     assert_eq!(table.readiness(ms(30_000)), Readiness::Unreachable);
     assert_eq!(table.readiness(ms(30_001)), Readiness::Lost);
-    assert_eq!(table.readiness(ms(31_000)), Readiness::Ask);
+    assert!(table.begin_question(ms(30_001)));
     table.apply(PurgeLog::begin(7).since(None), ms(31_000));
     assert_eq!(table.readiness(ms(31_500)), Readiness::Known);
 }

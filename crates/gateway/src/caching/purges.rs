@@ -1,0 +1,106 @@
+//! What purges leave of stored responses: the isolate's copy of the purge log, and when the log itself is asked.
+
+use std::cell::RefCell;
+
+use tidegate_http_cache::purge::{Believed, Delta, Generation, Place, Question, Readiness, Stamp};
+use tidegate_http_cache::{Reason, Stored};
+
+use super::fill::Selected;
+use crate::memory::Memory;
+use crate::platform::{LogFailure, Platform, Unreachable};
+
+/// A question to the purge log for which nobody waits. It is sent after the reply, with [`learn`].
+#[must_use]
+pub struct News(pub(crate) ());
+
+/// What is left of a response that a tier holds.
+pub(super) enum Judged<B> {
+    /// A stored response, as purges leave it.
+    Believed(Box<Selected<B>>),
+    /// It was purged. What replaces it must have been fetched at or after this.
+    Gone { by: Generation },
+    /// Nothing that can be read.
+    Nothing,
+}
+
+/// Holds what a tier has under a key against the purges that this isolate knows of. Whatever is stored, in whichever tier,
+/// comes through here before it may answer. Ready at the first poll while the isolate's copy of the log is new.
+pub(super) async fn judge<P: Platform>(
+    found: (String, P::Body),
+    resource: &Place<'_>,
+    memory: &RefCell<Memory>,
+    platform: &P,
+) -> Judged<P::Body> {
+    let (metadata, body) = found;
+    let Some((stamp, envelope)) = Stamp::open(&metadata) else { return Judged::Nothing };
+    let Ok(stored) = Stored::decode(envelope) else { return Judged::Nothing };
+    let is_lost = ready(memory, platform).await == Readiness::Lost;
+    let believed = match memory.borrow().generations.judge(&stamp, resource) {
+        Believed::Current | Believed::Stale if is_lost => Believed::Unknown,
+        believed => believed,
+    };
+    let doubt = match believed {
+        Believed::Current => None,
+        Believed::Stale => Some(Reason::Purged),
+        Believed::Unknown => Some(Reason::PurgesUnknown),
+        Believed::Gone { by } => return Judged::Gone { by },
+    };
+    match stored.believed(believed, platform.now()) {
+        Some(stored) => Judged::Believed(Box::new(Selected { stored, stamp, metadata, doubt, body: Some(body) })),
+        None => Judged::Nothing,
+    }
+}
+
+/// The number that the response of a fetch which begins now is stamped with. An old one is as good: it makes the response
+/// more doubtful, never less. With none, it would be validated at every use, so then the log is asked.
+pub(super) async fn begin<P: Platform>(memory: &RefCell<Memory>, platform: &P) -> Option<Generation> {
+    let known = memory.borrow().generations.generation();
+    if known.is_some() {
+        memory.borrow_mut().learn_later(platform.now());
+        return known;
+    }
+    ready(memory, platform).await;
+    memory.borrow().generations.generation()
+}
+
+/// Waits for the log only when what is known is too old.
+async fn ready<P: Platform>(memory: &RefCell<Memory>, platform: &P) -> Readiness {
+    let now = platform.now();
+    let readiness = memory.borrow().generations.readiness(now);
+    if readiness != Readiness::Ask {
+        memory.borrow_mut().learn_later(now);
+        return readiness;
+    }
+    // What it failed of is counted; the request goes on with what is known.
+    let _failed = ask(memory, platform).await;
+    memory.borrow().generations.readiness(platform.now())
+}
+
+/// Asks the purge log for what nobody waits for; the shell calls it when the reply is on its way.
+///
+/// # Errors
+/// The log did not answer. The isolate goes on with what it knows, and asks again.
+pub async fn learn<P: Platform>(_news: News, memory: &RefCell<Memory>, platform: &P) -> Result<(), Unreachable> {
+    ask(memory, platform).await
+}
+
+async fn ask<P: Platform>(memory: &RefCell<Memory>, platform: &P) -> Result<(), Unreachable> {
+    let question = Question::since(memory.borrow().generations.generation());
+    let sent = platform.now();
+    let answer = platform.purge_log(question.encode()).await;
+    let mut memory = memory.borrow_mut();
+    let error = match answer.map(|answer| Delta::decode(&answer)) {
+        Ok(Ok(delta)) => {
+            memory.generations.apply(delta, sent);
+            return Ok(());
+        }
+        Err(LogFailure::Absent) => {
+            memory.generations.without_log();
+            return Ok(());
+        }
+        Ok(Err(invalid)) => Unreachable::new(invalid.to_string()),
+        Err(LogFailure::Unreachable(error)) => error,
+    };
+    memory.generations.failed(platform.now());
+    Err(error)
+}
