@@ -1,6 +1,6 @@
 // The Worker's exports. Everything that decides is in the Wasm; this file starts it and hands requests over.
 import { DurableObject } from "cloudflare:workers";
-import { initSync, start, begin, LimiterObject } from "../build/tidegate.js";
+import { initSync, start, begin, LimiterObject, PurgeObject } from "../build/tidegate.js";
 import module from "../build/tidegate_bg.wasm";
 import config from "../build/config.bin";
 import { crashed } from "./crash.mjs";
@@ -50,6 +50,25 @@ export class Limiter extends DurableObject {
       return work(this.limiter);
     } catch (error) {
       this.limiter = new LimiterObject(this.ctx.storage);
+      throw error;
+    }
+  }
+}
+
+// The one object that numbers all purges: see src/purge_do.rs.
+export class Purge extends DurableObject {
+  constructor(ctx, env) {
+    super(ctx, env);
+    this.purge = new PurgeObject(ctx.storage);
+  }
+
+  // Synchronous, as above.
+  ask(message) {
+    try {
+      return this.purge.ask(message);
+    } catch (error) {
+      // What fails starts over from the rows in the storage.
+      this.purge = new PurgeObject(this.ctx.storage);
       throw error;
     }
   }

@@ -48,6 +48,24 @@ export function content(request) {
   return body !== null && headers.get("content-length") === "0" ? null : body;
 }
 
+// The body as text; null if it has more bytes than that.
+export function text(request, bytesMax) {
+  return textOf(content(request), bytesMax);
+}
+
+// A body's text; null if it has more bytes than that. Rejects when it breaks off or is no UTF-8.
+export async function textOf(body, bytesMax) {
+  let text = "";
+  let bytes = 0;
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  for await (const chunk of body ?? []) {
+    bytes += chunk.byteLength;
+    if (bytes > bytesMax) return null;
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
 // Where the runtime sees the client. On a developer's machine a header says it, which may hold anything.
 function location(request) {
   try {

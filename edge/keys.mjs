@@ -1,5 +1,7 @@
 // Key sets and signatures: the calls into the runtime that authentication takes. No function here decides anything.
 
+import { textOf } from "./head.mjs";
+
 // Fetches a JWK Set. Redirects are not followed: keys come from where the operator said.
 export async function keySet(url, timeoutMs, bytesMax) {
   const response = await fetch(url, {
@@ -11,15 +13,9 @@ export async function keySet(url, timeoutMs, bytesMax) {
     await response.body?.cancel();
     throw new Error(`status ${response.status}`);
   }
-  let text = "";
-  let bytes = 0;
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.byteLength;
-    if (bytes > bytesMax) throw new Error(`more than ${bytesMax} bytes`);
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
+  const text = await textOf(response.body, bytesMax);
+  if (text === null) throw new Error(`more than ${bytesMax} bytes`);
+  return text;
 }
 
 // The names of RFC 7518 and RFC 8037 in the words of WebCrypto.

@@ -7,6 +7,7 @@ import { build } from "esbuild";
 
 import { WASM, WORKER } from "../../scripts/lib/build.mjs";
 import { compileConfig } from "../../scripts/lib/config.mjs";
+import { OBJECTS } from "../../scripts/lib/objects.mjs";
 import { ROOT } from "../../scripts/lib/paths.mjs";
 import { AUDIENCE, ISSUER, KEY_SET } from "./tokens.mjs";
 import { place } from "./workerd.mjs";
@@ -86,11 +87,11 @@ export async function placePrograms(directory, origins) {
     { name: "config.bin", kind: "data", content: config },
   ];
   const counting = esModule("counting.mjs", readFileSync(inBench("workers/counting.mjs")));
-  const objects = { LIMITER: "Limiter" };
+  const [peerObjects, objects] = [{ LIMITER: "Limiter" }, OBJECTS];
   const bare = esModule("bare.mjs", readFileSync(inBench("workers/bare.mjs")));
   return {
     bare: place(directory, "bare", { modules: [bare, constants] }),
-    peer: place(directory, "peer", { modules: [esModule("peer.mjs", peer), constants], objects }),
+    peer: place(directory, "peer", { modules: [esModule("peer.mjs", peer), constants], objects: peerObjects }),
     tidegate: place(directory, "tidegate", { modules: gateway, objects }),
     counting: place(directory, "counting", { modules: [counting, ...gateway], objects }),
   };

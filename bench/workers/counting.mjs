@@ -2,7 +2,7 @@
 
 import gateway from "./worker.mjs";
 
-export { Limiter } from "./worker.mjs";
+export * from "./worker.mjs";
 
 let calls = 0;
 
@@ -32,6 +32,7 @@ const countedNamespace = (namespace) =>
 export default {
   fetch(request, env, ctx) {
     if (request.url.endsWith("/durable-object-calls")) return new Response(`${calls}`);
-    return gateway.fetch(request, { ...env, LIMITER: countedNamespace(env.LIMITER) }, ctx);
+    const objects = { LIMITER: countedNamespace(env.LIMITER), PURGE: countedNamespace(env.PURGE) };
+    return gateway.fetch(request, { ...env, ...objects }, ctx);
   },
 };

@@ -3,8 +3,10 @@
 use std::cell::RefCell;
 
 use tidegate_gateway::Head;
+use tidegate_gateway::platform::Content;
 use tidegate_steering::Location;
 use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::JsFuture;
 use web_sys::Request;
 
 use crate::js;
@@ -107,6 +109,13 @@ impl Head for RequestHead {
             continent: place(5),
             region_code: place(6),
             asn: self.line(7).parse().ok(),
+        }
+    }
+
+    async fn content(&self, bytes_max: usize) -> Content {
+        match JsFuture::from(js::text(&self.request, bytes_max)).await {
+            Ok(text) => text.as_string().map_or(Content::TooLarge, Content::Text),
+            Err(_) => Content::Unreadable,
         }
     }
 }

@@ -11,6 +11,8 @@ extern "C" {
     pub(crate) fn head(request: &Request, into: &mut [u8]) -> Result<usize, JsValue>;
 
     pub(crate) fn field(request: &Request, name: &str) -> Option<String>;
+
+    pub(crate) fn text(request: &Request, bytes_max: usize) -> Promise;
 }
 
 #[wasm_bindgen(raw_module = "../edge/keys.mjs")]

@@ -9,6 +9,7 @@ mod held;
 mod js;
 mod limiter_do;
 mod platform;
+mod purge_do;
 mod reply;
 mod sql;
 mod state;
@@ -29,6 +30,7 @@ use crate::platform::Workers;
 pub use crate::exchange::{answered, failed, timed_out};
 pub use crate::held::ended;
 pub use crate::limiter_do::LimiterObject;
+pub use crate::purge_do::PurgeObject;
 
 /// Loads the compiled configuration: once an isolate, before its first request.
 ///

@@ -10,6 +10,7 @@ import { WASM, WORKER } from "./build.mjs";
 import { compileConfig, readSecrets } from "./config.mjs";
 import { Fault, say } from "./fault.mjs";
 import { guardRuntime } from "./guard.mjs";
+import { bindings, EXPORTS } from "./objects.mjs";
 import { ROOT, TYPED_IN } from "./paths.mjs";
 import { checkPorts, HOST, portTaken } from "./ports.mjs";
 
@@ -46,14 +47,14 @@ function edgeName(index) {
 function edge(index, port, manifest, secrets) {
   const texts = { ...secrets, TIDEGATE_CACHE: edgeName(index) };
   const env = Object.fromEntries(Object.entries(texts).map(([name, value]) => [name, { type: "text", value }]));
-  env.LIMITER = { type: "durable-object", worker: edgeName(0), exportName: "Limiter" };
+  Object.assign(env, bindings(edgeName(0)));
   return {
     config: {
       name: edgeName(index),
       compatibilityDate: COMPATIBILITY_DATE,
       manifest,
       env,
-      exports: index === 0 ? { Limiter: { type: "durable-object", storage: "sqlite" } } : {},
+      exports: index === 0 ? EXPORTS : {},
     },
     dev: {
       unsafeDirectSockets: [{ host: HOST, port }],

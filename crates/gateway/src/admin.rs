@@ -2,12 +2,14 @@
 
 mod limits;
 mod metrics;
+mod purge;
 mod status;
 
 use std::cell::RefCell;
 
 use tidegate_jwt::{bearer, constant_time_eq};
 
+pub use self::purge::Mistake;
 use self::status::{Health, Status};
 use crate::memory::Memory;
 use crate::path::NormalPath;
@@ -22,6 +24,7 @@ pub(crate) enum Endpoint<'p> {
     Health,
     Status,
     Metrics,
+    Purge,
     /// All limits, as this isolate sees them.
     Limits,
     /// One key of one limit; the key is empty when it stands in the query.
@@ -45,6 +48,7 @@ pub(crate) fn endpoint<'p>(gateway: &Gateway, path: &'p NormalPath) -> Option<En
             "health" => Endpoint::Health,
             "status" => Endpoint::Status,
             "metrics" => Endpoint::Metrics,
+            "purge" => Endpoint::Purge,
             "limits" => Endpoint::Limits,
             _ => Endpoint::Unknown,
         },
@@ -71,6 +75,7 @@ impl Endpoint<'_> {
     fn methods(self) -> &'static [&'static str] {
         match self {
             Self::Limit { .. } => &["GET", "HEAD", "DELETE"],
+            Self::Purge => &["POST"],
             _ => &["GET", "HEAD"],
         }
     }
@@ -100,6 +105,7 @@ pub(crate) async fn answer<P: Platform>(
         Endpoint::Health => Ok(json(&Health { status: "ok" })),
         Endpoint::Status => Ok(json(&Status::of(gateway, &memory.borrow()))),
         Endpoint::Metrics => Ok(metrics::reply(gateway, &memory.borrow())),
+        Endpoint::Purge => purge::answer(gateway, memory, head, platform).await,
         Endpoint::Limits => Ok(json(&limits::overview(gateway, &memory.borrow()))),
         Endpoint::Limit { name, key } => {
             let key = if key.is_empty() { query.unwrap_or_default() } else { key };

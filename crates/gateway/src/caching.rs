@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tidegate_http_cache::purge::{self, Generation};
+use tidegate_http_cache::purge::{Generation, Place as Resource};
 use tidegate_http_cache::{
     self as http_cache, Answer, CacheStatus, Fields as FieldSource, Forward, Lookup as Asked, Precondition, Reason,
     Selection, Sharing, Stored,
@@ -31,8 +31,10 @@ use crate::url::Url;
 pub(crate) use changes::Changes;
 pub(crate) use fill::{Answered, Fill, Filled};
 use fill::{Place, Selected};
-use key::{Key, chosen_query, key};
+pub(crate) use key::chosen_query;
+use key::{Key, key};
 use purges::Judged;
+pub(crate) use purges::purge;
 pub use purges::{News, learn};
 
 /// The outcome of step "cache".
@@ -123,28 +125,27 @@ pub(crate) async fn lookup<P: Platform>(
         Key::TooLong => return fill.because(Reason::KeyTooLong.forward(), Some(Reason::KeyTooLong)).miss(&request),
         Key::Nobody => return fill.miss(&request),
     };
-    fill.query = chosen_query(cache, url);
-    let resource = purge::Place {
-        host: &lower_case(url.authority),
-        path: path.as_str(),
-        query: fill.query.as_deref().or(url.query),
-    };
+    fill.query = cache.query.as_deref().map(|chosen| chosen_query(chosen, url));
+    if !opening.gateway.has_purges {
+        memory.borrow_mut().generations.without_log();
+    }
+    let resource =
+        Resource { host: &lower_case(url.authority), path: path.as_str(), query: fill.query.as_deref().or(url.query) };
     let Found { place, selected, purged } = find(key, &resource, &request, memory, platform).await;
     let now = platform.now();
     // What is stored under the key is another variant, or nothing is.
     let nothing = if place.beside.is_some() { Forward::VaryMiss } else { Forward::UriMiss };
     let answer = selected.as_ref().map(|selected| http_cache::answer(&selected.stored, method, &request, now));
     fill = match (answer, selected) {
-        (Some(Answer::Fresh { age, ttl }), Some(selected)) => {
+        (Some(Answer::Fresh { age, ttl }), Some(mut selected)) => {
             let reply = selected.reply(method, &request, age, CacheStatus::Hit { ttl })?;
             return Ok(Lookup::Hit { reply, record: CacheRecord::new("hit") });
         }
-        (Some(Answer::StaleAccepted { age, overdue }), Some(selected)) => {
+        (Some(Answer::StaleAccepted { age, overdue }), Some(mut selected)) => {
             let reply = selected.reply(method, &request, age, CacheStatus::StaleHit { overdue })?;
             return Ok(Lookup::Hit { reply, record: CacheRecord::new("hit") });
         }
-        (Some(Answer::StaleWhileRevalidate { age, overdue }), Some(selected)) => {
-            let successor = selected.without_body();
+        (Some(Answer::StaleWhileRevalidate { age, overdue }), Some(mut selected)) => {
             let reply = selected.reply(method, &request, age, CacheStatus::StaleHit { overdue })?;
             let record = CacheRecord::new("stale-while-revalidate");
             // One a key and isolate is enough; and the response to a HEAD, or a part, is no successor.
@@ -157,7 +158,7 @@ pub(crate) async fn lookup<P: Platform>(
             fill.revalidates = Some(place.key.clone());
             fill.place = Some(place);
             fill.generation = purges::begin(memory, platform).await;
-            fill.selected = Some(successor);
+            fill.selected = Some(selected);
             return Ok(Lookup::Stale { reply, record, fill: fill.because(Forward::Stale, None) });
         }
         (Some(answer), selected) => {
@@ -199,7 +200,7 @@ struct Found<B> {
 /// Looks under the key, and when that holds another variant, under the variant's own.
 async fn find<P: Platform>(
     key: String,
-    resource: &purge::Place<'_>,
+    resource: &Resource<'_>,
     request: &dyn FieldSource,
     memory: &RefCell<Memory>,
     platform: &P,
@@ -230,7 +231,7 @@ async fn find<P: Platform>(
 
 async fn stored<P: Platform>(
     key: &str,
-    resource: &purge::Place<'_>,
+    resource: &Resource<'_>,
     memory: &RefCell<Memory>,
     platform: &P,
 ) -> Judged<P::Body> {
@@ -241,22 +242,16 @@ async fn stored<P: Platform>(
 }
 
 impl<B> Selected<B> {
-    fn without_body(&self) -> Self {
-        let Self { stored, stamp, metadata, doubt, body: _ } = self;
-        let (stored, stamp, metadata) = (stored.clone(), stamp.clone(), metadata.clone());
-        Self { stored, stamp, metadata, doubt: *doubt, body: None }
-    }
-
-    /// Step "reply" for a stored response.
+    /// Step "reply" for a stored response; its body goes there.
     fn reply(
-        self,
+        &mut self,
         method: &str,
         request: &dyn FieldSource,
         age: Duration,
         cache_status: CacheStatus,
     ) -> Result<Reply<B>, Rejection> {
         let fields = self.stored.fields().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let mut reply = stored_reply(&self.stored, self.body, fields, method, request)?;
+        let mut reply = stored_reply(&self.stored, self.body.take(), fields, method, request)?;
         reply.fields.push("Age", http_cache::age_field(age));
         reply.fields.push("Cache-Status", cache_status.to_string());
         Ok(reply)

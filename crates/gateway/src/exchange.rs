@@ -248,13 +248,13 @@ impl<B> Exchange<B> {
                     end_revalidation(key, memory, now);
                     return self.reply_stored(reply, after, record, memory, now);
                 }
-                Filled::Answer { fields, after: stored, record, not_modified: omitted } => {
+                Filled::Answer { fields, after: stored, record, removed: omitted, not_modified: holds } => {
                     end_revalidation(key, memory, now);
                     self.draft.fields.extend(fields);
                     self.draft.record.cache = Some(record);
                     after.extend(stored);
-                    not_modified = omitted.is_some();
-                    removed.extend(omitted.unwrap_or_default().iter().map(|name| (*name).to_owned()));
+                    not_modified = holds;
+                    removed.extend(omitted.into_iter().map(str::to_owned));
                 }
             }
         }

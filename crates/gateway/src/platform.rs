@@ -10,7 +10,8 @@ use tidegate_jwt::{Algorithm, Key};
 use tidegate_rate_limit::Failure;
 use tidegate_steering::Location;
 
-/// The head of a client's request. The body never comes here.
+/// The head of a client's request. The body never comes here, except for an operator's.
+#[expect(async_fn_in_trait, reason = "an isolate has one thread: no future needs to be Send")]
 pub trait Head {
     /// The method, as sent.
     fn method(&self) -> &str;
@@ -24,6 +25,19 @@ pub trait Head {
     fn has_body(&self) -> bool;
     /// Where the platform sees the client.
     fn location(&self) -> Location;
+    /// The body, of at most so many bytes. Only what operators send is read.
+    async fn content(&self, bytes_max: usize) -> Content;
+}
+
+/// The body of an operator's request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// All of it; empty when there is none.
+    Text(String),
+    /// It is longer than it may be.
+    TooLarge,
+    /// It is no UTF-8, or it broke off.
+    Unreadable,
 }
 
 /// What the core asks of the world: each method is one call of the platform.

@@ -1,10 +1,12 @@
 //! Every answer that the gateway gives on its own account, and the one place where it becomes HTTP.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use tidegate_http_cache::Selection;
 use tidegate_steering::Outcome;
 
+pub use crate::admin::Mistake;
 use crate::path::PathRejection;
 use crate::reply::{Fields, Reply, ReplyBody};
 
@@ -50,6 +52,14 @@ pub enum Rejection {
     },
     /// An operator named a key that the limit does not have.
     LimitKey,
+    /// An operator's request has more content than it may.
+    ContentTooLarge,
+    /// An operator's purge cannot be understood.
+    Purge(Mistake),
+    /// The purge log does not answer: nobody knows whether it has the purge.
+    PurgeLogUnavailable,
+    /// The deployment has no purge log.
+    NoPurgeLog,
     /// The client wants a stored reply only, and there is none (RFC 9111, section 5.2.1.7).
     NotStored,
     /// The client wants a part of a stored reply that it does not have (RFC 9110, section 15.5.17).
@@ -75,15 +85,18 @@ impl Rejection {
     pub fn status(&self) -> u16 {
         match self {
             Self::Path(rejection) => rejection.status(),
-            Self::Url | Self::LimitKey => 400,
+            Self::Url | Self::LimitKey | Self::Purge(_) => 400,
             Self::Token { rejection, .. } => rejection.status(),
             Self::NoRoute => 404,
             Self::MethodNotAllowed { .. } => 405,
+            Self::ContentTooLarge => 413,
             Self::RangeNotSatisfiable { .. } => 416,
             Self::Limited { .. } => 429,
             Self::Origin(Outcome::TimedOut) | Self::NotStored => 504,
             Self::Origin(_) => 502,
+            Self::NoPurgeLog => 501,
             Self::KeysUnavailable { .. } | Self::LimiterUnavailable { .. } | Self::NoOrigin => 503,
+            Self::PurgeLogUnavailable => 503,
             Self::Loop => 508,
         }
     }
@@ -102,6 +115,10 @@ impl Rejection {
             Self::Limited { .. } => "quota_exceeded",
             Self::LimiterUnavailable { .. } => "limiter_unavailable",
             Self::LimitKey => "limit_key",
+            Self::ContentTooLarge => "content_too_large",
+            Self::Purge(_) => "purge",
+            Self::PurgeLogUnavailable => "purge_log_unavailable",
+            Self::NoPurgeLog => "no_purge_log",
             Self::NotStored => "not_stored",
             Self::RangeNotSatisfiable { .. } => "range_not_satisfiable",
             Self::NoOrigin => "no_origin",
@@ -111,8 +128,9 @@ impl Rejection {
     }
 
     /// One sentence for the client: what was wrong, never with what secret.
-    fn detail(&self) -> &'static str {
-        match self {
+    fn detail(&self) -> Cow<'static, str> {
+        let detail = match self {
+            Self::Purge(mistake) => return mistake.to_string().into(),
             Self::Path(rejection) => rejection.description(),
             Self::Url => "The request target is not one that can be forwarded.",
             Self::Loop => "The request already passed this gateway.",
@@ -123,12 +141,18 @@ impl Rejection {
             Self::Limited { .. } => "A limit on these requests is used up.",
             Self::LimiterUnavailable { .. } => "The limits on these requests cannot be checked at the moment.",
             Self::LimitKey => "The key must name each source of the limit once, with its value: claim:sub=alice.",
+            Self::ContentTooLarge => "The content is larger than 1 MiB.",
+            Self::PurgeLogUnavailable => {
+                "The purge log did not answer: repeat the purge, which does no harm if it was there before."
+            }
+            Self::NoPurgeLog => "This deployment cannot purge: it has no binding PURGE.",
             Self::NotStored => "No stored response satisfies this request.",
             Self::RangeNotSatisfiable { .. } => "The resource has no such bytes.",
             Self::NoOrigin => "No origin is configured for this request.",
             Self::Origin(Outcome::TimedOut) => "The origin did not answer in time.",
             Self::Origin(_) => "The origin could not be reached.",
-        }
+        };
+        detail.into()
     }
 
     /// The reply, as problem details (RFC 9457).
@@ -152,6 +176,7 @@ impl Rejection {
             Self::Limited { retry_after_seconds, .. } | Self::LimiterUnavailable { retry_after_seconds } => {
                 fields.push("Retry-After", retry_after_seconds.to_string());
             }
+            Self::PurgeLogUnavailable => fields.push("Retry-After", "1"),
             Self::RangeNotSatisfiable { complete } => {
                 let range = Selection::Unsatisfiable { complete: *complete }.content_range();
                 fields.push("Content-Range", range.unwrap_or_default());
@@ -178,7 +203,7 @@ struct Problem<'a> {
     kind: String,
     title: &'static str,
     status: u16,
-    detail: &'static str,
+    detail: Cow<'static, str>,
     request_id: &'a str,
     #[serde(rename = "violated-policies", skip_serializing_if = "Option::is_none")]
     violated_policies: Option<&'a [String]>,
@@ -192,9 +217,11 @@ fn title(status: u16) -> &'static str {
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
+        413 => "Content Too Large",
         414 => "URI Too Long",
         416 => "Range Not Satisfiable",
         429 => "Too Many Requests",
+        501 => "Not Implemented",
         502 => "Bad Gateway",
         503 => "Service Unavailable",
         504 => "Gateway Timeout",

@@ -36,6 +36,8 @@ pub struct Gateway {
     pub(crate) matcher: Matcher,
     /// Whether any route has a cache.
     pub(crate) has_caches: bool,
+    /// Whether anybody can purge. Otherwise the purge log is never asked.
+    pub(crate) has_purges: bool,
 }
 
 /// The `[gateway]` table.
@@ -205,6 +207,7 @@ impl Gateway {
             Rc::new(Route { name, matches, auth, limits, cache, serve, origin, protected })
         };
         let routes = routes.into_iter().map(resolve).collect();
-        Ok(Self { version, settings, steering, pools, routes, matcher, has_caches })
+        let has_purges = settings.admin.as_ref().is_some_and(|admin| admin.token.is_some());
+        Ok(Self { version, settings, steering, pools, routes, matcher, has_caches, has_purges })
     }
 }

@@ -13,6 +13,13 @@ pub(crate) struct Url<'a> {
 }
 
 impl<'a> Url<'a> {
+    /// A path with its query, of which neither host nor scheme are known.
+    pub(crate) fn of_target(text: &'a str) -> Self {
+        let text = text.split_once('#').map_or(text, |(before, _)| before);
+        let (path, query) = text.split_once('?').map_or((text, None), |(before, query)| (before, Some(query)));
+        Self { scheme: "", authority: "", path, query }
+    }
+
     /// Cuts the URL; `None` for anything that no HTTP request can have.
     pub(crate) fn cut(text: &'a str) -> Option<Self> {
         let (scheme, rest) = text.split_once("://")?;

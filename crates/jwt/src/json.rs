@@ -12,7 +12,7 @@ use serde_json::{Map, Number, Value};
 /// Reads an object. `None` for malformed JSON, another kind of value, or a member given twice.
 ///
 /// Nesting is bounded by the recursion limit of `serde_json`, 128 levels.
-pub(crate) fn object(text: &[u8]) -> Option<Map<String, Value>> {
+pub fn object(text: &[u8]) -> Option<Map<String, Value>> {
     match serde_json::from_slice(text) {
         Ok(Unique(Value::Object(members))) => Some(members),
         _ => None,

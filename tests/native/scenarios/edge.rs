@@ -94,8 +94,10 @@ impl Platform for Scripted<'_> {
         reply.ok_or_else(|| AskFailure::Unreachable(Unreachable::new(format!("no answer in {LIMITER_TIMEOUT:?}"))))
     }
 
-    async fn purge_log(&self, _question: Vec<u8>) -> Result<Vec<u8>, LogFailure> {
-        Err(LogFailure::Absent)
+    async fn purge_log(&self, question: Vec<u8>) -> Result<Vec<u8>, LogFailure> {
+        self.promise().await;
+        let answer = self.world.ask_purge_log(&question);
+        answer.ok_or_else(|| LogFailure::Unreachable(Unreachable::new("no answer")))
     }
 
     async fn stored(&self, key: &str) -> Option<(String, Self::Body)> {

@@ -96,7 +96,8 @@ pub(super) struct Step {
     #[serde(default)]
     pub(super) edge: usize,
     pub(super) down: Option<Vec<String>>,
-    pub(super) limiter: Option<Limiter>,
+    pub(super) limiter: Option<Behaviour>,
+    pub(super) purge_log: Option<Behaviour>,
     pub(super) request: String,
     #[serde(default = "default_host")]
     pub(super) host: String,
@@ -114,10 +115,10 @@ pub(super) struct Step {
     pub(super) expect: Expect,
 }
 
-/// How the Durable Objects behave.
+/// How Durable Objects behave.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Limiter {
+pub(super) enum Behaviour {
     Up,
     /// It answers with an error.
     Fails,
@@ -146,9 +147,10 @@ pub(super) struct Expect {
 
 /// A call into the platform that the hot path does without.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Call {
     Limiter,
+    PurgeLog,
     Signature,
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use tidegate_gateway::Head;
+use tidegate_gateway::platform::Content;
 use tidegate_http_cache::Fields;
 use tidegate_steering::Location;
 
@@ -96,6 +97,11 @@ impl Head for Request {
             (part("colo"), part("country"), part("continent"), part("regionCode"));
         let asn = part("asn").and_then(|asn| asn.parse().ok());
         Location { colo, country, continent, region_code, asn }
+    }
+
+    async fn content(&self, bytes_max: usize) -> Content {
+        let body = self.body.clone().unwrap_or_default();
+        if body.len() > bytes_max { Content::TooLarge } else { Content::Text(body) }
     }
 }
 

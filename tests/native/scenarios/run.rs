@@ -76,6 +76,9 @@ impl<'s> Run<'s> {
         if let Some(limiter) = step.limiter {
             self.world.limiter.set(limiter);
         }
+        if let Some(purge_log) = step.purge_log {
+            self.world.purge_log.set(purge_log);
+        }
         Ok(())
     }
 

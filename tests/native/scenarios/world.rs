@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tidegate_gateway::platform::Purpose;
+use tidegate_http_cache::purge::{self, PurgeLog};
 use tidegate_rate_limit::{Authority, Question};
 
-use super::file::{Call, Limiter, Reply, Scenario, Secret};
+use super::file::{Behaviour, Call, Reply, Scenario, Secret};
 use super::message::{Headers, Response};
 use super::token::{key_set, secret};
 
@@ -76,7 +77,8 @@ impl Object {
 /// Everything outside of the edges.
 pub(super) struct World {
     pub(super) now: Cell<Duration>,
-    pub(super) limiter: Cell<Limiter>,
+    pub(super) limiter: Cell<Behaviour>,
+    pub(super) purge_log: Cell<Behaviour>,
     pub(super) down: RefCell<Vec<String>>,
     random: Cell<u64>,
     secrets: BTreeMap<String, String>,
@@ -85,6 +87,7 @@ pub(super) struct World {
     turns: RefCell<BTreeMap<(String, Option<String>), usize>>,
     received: RefCell<Vec<Received>>,
     objects: RefCell<BTreeMap<String, Object>>,
+    purges: RefCell<PurgeLog>,
     calls: RefCell<BTreeMap<Call, usize>>,
 }
 
@@ -96,7 +99,8 @@ impl World {
         };
         Self {
             now: Cell::new(START),
-            limiter: Cell::new(Limiter::Up),
+            limiter: Cell::new(Behaviour::Up),
+            purge_log: Cell::new(Behaviour::Up),
             down: RefCell::default(),
             random: Cell::new(seed),
             secrets: scenario.secrets.iter().map(|(name, secret)| (name.clone(), value(secret))).collect(),
@@ -104,6 +108,7 @@ impl World {
             turns: RefCell::default(),
             received: RefCell::default(),
             objects: RefCell::default(),
+            purges: RefCell::new(PurgeLog::begin(seed)),
             calls: RefCell::default(),
         }
     }
@@ -138,7 +143,7 @@ impl World {
     /// Asks a Durable Object. `None` when it doesn't answer.
     pub(super) fn ask(&self, object: &str, purpose: Purpose, message: &[u8]) -> Option<Vec<u8>> {
         self.count(Call::Limiter);
-        if self.limiter.get() != Limiter::Up {
+        if self.limiter.get() != Behaviour::Up {
             return None;
         }
         let question = Question::decode(message).unwrap();
@@ -150,6 +155,17 @@ impl World {
             Purpose::Usage => object.usage(&question, now, random),
             Purpose::Reset => object.reset(&question, now, random),
         })
+    }
+
+    /// Asks the purge log. `None` when it doesn't answer.
+    pub(super) fn ask_purge_log(&self, message: &[u8]) -> Option<Vec<u8>> {
+        self.count(Call::PurgeLog);
+        if self.purge_log.get() != Behaviour::Up {
+            return None;
+        }
+        let question = purge::Question::decode(message).unwrap();
+        let (delta, _rows, _forgotten) = self.purges.borrow_mut().answer(&question);
+        Some(delta.encode())
     }
 
     /// Sends a request to the server that the URL names: `https://NAME.test/…`.

@@ -3,6 +3,8 @@
 
 import gateway, { Limiter as Deployed } from "./worker.mjs";
 
+export * from "./worker.mjs";
+
 /** Requests with this field are for this file. */
 const CONTROL = "test-control";
 

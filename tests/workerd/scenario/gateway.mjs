@@ -11,6 +11,7 @@ import workerd from "workerd";
 import { WASM, WORKER } from "../../../scripts/lib/build.mjs";
 import { compileConfig } from "../../../scripts/lib/config.mjs";
 import { guardRuntime } from "../../../scripts/lib/guard.mjs";
+import { bindings, EXPORTS } from "../../../scripts/lib/objects.mjs";
 import { ROOT } from "../../../scripts/lib/paths.mjs";
 import { shared } from "./file.mjs";
 import { startServers } from "./servers.mjs";
@@ -93,7 +94,7 @@ function worker(scenario, edge, config) {
   const text = (value) => ({ type: "text", value: value.key ? secret(value.key) : value });
   const texts = { ...scenario.secrets, TIDEGATE_CACHE: name(scenario, edge) };
   const env = Object.fromEntries(Object.entries(texts).map(([name, value]) => [name, text(value)]));
-  env.LIMITER = { type: "durable-object", worker: name(scenario, 0), exportName: "Limiter" };
+  Object.assign(env, bindings(name(scenario, 0)));
   return {
     config: {
       name: name(scenario, edge),
@@ -109,7 +110,7 @@ function worker(scenario, edge, config) {
         },
       },
       env,
-      exports: edge === 0 ? { Limiter: { type: "durable-object", storage: "sqlite" } } : {},
+      exports: edge === 0 ? EXPORTS : {},
     },
     dev: { unsafeDirectSockets: [{ host: HOST, port: 0 }], stripCfConnectingIp: false },
   };

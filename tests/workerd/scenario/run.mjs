@@ -35,25 +35,27 @@ class Stage {
     this.ports = ports;
     this.tokens = tokens;
     this.shown = new Set();
-    this.scene = { now: START, limiter: "up" };
+    this.scene = { now: START, limiter: "up", purge_log: "up" };
     this.lines = lines;
     this.firstLine = lines.length;
     this.requests = 0;
   }
 
   async step(step) {
-    const { at, edge = 0, down, limiter, request, host, headers, body, ip, cf, token, token_cookie, ...more } = step;
+    const { at, edge = 0, down, limiter, purge_log, request, host, headers, body, ip, cf, ...others } = step;
+    const { token, token_cookie, ...more } = others;
     const { repeat = 1, expect, ...unknown } = more;
     assert.deepEqual(Object.keys(unknown), []);
     if (at !== undefined) this.scene.now = START + duration(at);
     if (limiter !== undefined) this.scene.limiter = limiter;
+    if (purge_log !== undefined) this.scene.purge_log = purge_log;
     if (down !== undefined) await this.servers.setDown(down);
     await this.control();
     const shown = typeof token === "object" ? sign(token, this.scene.now) : this.tokens[token];
     if (shown !== undefined) this.shown.add(shown);
     const [method, target] = request.split(" ");
     const differences = [];
-    const calls = { limiter: 0, signature: 0 };
+    const calls = { limiter: 0, purge_log: 0, signature: 0 };
     for (let turn = 0; turn < repeat; turn += 1) {
       const reply = await send(this.ports[edge], method, target, lines(step, shown), body);
       this.requests += 1;
@@ -79,8 +81,7 @@ class Stage {
       let pending = 0;
       for (const counted of await this.control()) {
         pending += counted.pending;
-        calls.limiter += counted.limiter;
-        calls.signature += counted.signature;
+        for (const name of Object.keys(calls)) calls[name] += counted[name];
       }
       if (pending === 0) return;
       assert.ok(Date.now() < end, "the work behind a reply is never done");

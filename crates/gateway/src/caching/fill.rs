@@ -16,6 +16,10 @@ use crate::rejection::Rejection;
 use crate::reply::{After, Fields, Reply, ReplyBody};
 use crate::route::Cache;
 
+/// The tags of a response are a matter between the origin and the gateway: they may name tenants and tables, and what a
+/// client's cache makes of them cannot be purged from here.
+const CACHE_TAG: &str = "cache-tag";
+
 /// What the response of an origin is held against, and where it would be stored.
 pub(crate) struct Fill<B> {
     pub(super) cache: Rc<Cache>,
@@ -62,8 +66,10 @@ pub(crate) enum Filled<B> {
         fields: Fields,
         after: Option<After>,
         record: CacheRecord,
-        /// The fields that a 304 in its place leaves out, when the client holds it already.
-        not_modified: Option<&'static [&'static str]>,
+        /// The fields that the client does not get.
+        removed: Vec<&'static str>,
+        /// Whether the client holds it already: then a 304 goes in its place.
+        not_modified: bool,
     },
     /// The stored response goes to the client.
     Stored { reply: Result<Reply<B>, Rejection>, after: Option<After>, record: CacheRecord },
@@ -189,12 +195,13 @@ impl<B> Fill<B> {
     /// The stored response, which the origin says still holds.
     fn freshened(self, selected: Selected<B>, freshened: Freshened, exchange: &Exchange<'_>) -> Filled<B> {
         let Selected { stored: old, stamp, metadata, body, doubt: _ } = selected;
-        let stamp = match exchange.response.get("cache-tag") {
+        let stamp = match exchange.response.get(CACHE_TAG) {
             Some(_) => stamp_of(self.generation, exchange.response),
             // Many an origin leaves out of a 304 what it said before.
             None => stamp.confirmed(self.generation),
         };
-        let Freshened { stored, fields, excepted } = freshened;
+        let Freshened { stored, fields, mut excepted } = freshened;
+        excepted.push(CACHE_TAG.to_owned());
         let not_stored = stored.as_ref().err().copied();
         // For the preconditions: what may no longer be stored still answers the request that was waiting for it.
         let current = stored.as_ref().unwrap_or(&old);
@@ -259,10 +266,12 @@ impl<B> Fill<B> {
         let mut fields = Fields::default();
         fields.push("Cache-Status", cache_status.append_to(response.get("cache-status").as_deref()));
         let record = CacheRecord { outcome: because.as_str(), not_stored: not_stored.map(Reason::as_str) };
+        let tags = response.get(CACHE_TAG).map(|_| CACHE_TAG);
         let holds = withheld
             && http_cache::precondition_of(status, response, response_time, request) == Precondition::NotModified;
-        let not_modified = holds.then(|| http_cache::not_modified_omits(response.get("etag").is_some()));
-        Filled::Answer { fields, after, record, not_modified }
+        let omitted = if holds { http_cache::not_modified_omits(response.get("etag").is_some()) } else { &[] };
+        let removed = omitted.iter().copied().chain(tags).collect();
+        Filled::Answer { fields, after, record, removed, not_modified: holds }
     }
 }
 
@@ -278,7 +287,7 @@ impl Place {
         After::Store {
             key,
             metadata: stamp.seal(&stored.encode()),
-            removed: stored.withheld().map(str::to_owned).collect(),
+            removed: stored.withheld().chain([CACHE_TAG]).map(str::to_owned).collect(),
             keep_seconds: started_seconds(stored.keep()),
         }
     }
@@ -286,7 +295,7 @@ impl Place {
 
 /// The stamp of a response that is stored: by it, purges find it.
 fn stamp_of(generation: Option<Generation>, response: &dyn FieldSource) -> Stamp {
-    let tags = response.get("cache-tag").unwrap_or_default();
+    let tags = response.get(CACHE_TAG).unwrap_or_default();
     Stamp::new(generation, tag_members(&tags))
 }
 
@@ -300,7 +309,7 @@ fn head<B>(place: Place, selected: Selected<B>, exchange: &Exchange<'_>) -> Opti
         Some(Freshened { stored: Ok(stored), excepted, .. }) => Some(After::Freshen {
             key: place.key,
             replaced: selected.metadata,
-            excepted,
+            excepted: excepted.into_iter().chain([CACHE_TAG.to_owned()]).collect(),
             keep_seconds: started_seconds(stored.keep()),
             metadata: selected.stamp.seal(&stored.encode()),
         }),

@@ -73,21 +73,21 @@ fn query_parts<'u>(cache: &'u Cache, url: &Url<'u>) -> Vec<(&'u str, Option<&'u 
     match &cache.query {
         // One nameless pair for the query as a whole: no chosen parameter is nameless.
         None => url.query.map(|query| ("", Some(query))).into_iter().collect(),
-        Some(chosen) => pairs(url.query.unwrap_or_default())
-            .filter(|(name, _)| chosen.iter().any(|chosen| chosen == name))
-            .collect(),
+        Some(chosen) => chosen_parts(chosen, url).collect(),
     }
 }
 
+fn chosen_parts<'u>(chosen: &'u [String], url: &Url<'u>) -> impl Iterator<Item = (&'u str, Option<&'u str>)> {
+    pairs(url.query.unwrap_or_default()).filter(|(name, _)| chosen.iter().any(|chosen| chosen == name))
+}
+
 /// The query for the origin when the key chooses from it: what is not in the key cannot shape what is stored under it.
-pub(super) fn chosen_query(cache: &Cache, url: &Url<'_>) -> Option<String> {
-    cache.query.as_ref()?;
-    let pairs = query_parts(cache, url);
-    let texts = pairs.iter().map(|(name, value)| match value {
+pub(crate) fn chosen_query(chosen: &[String], url: &Url<'_>) -> String {
+    let texts = chosen_parts(chosen, url).map(|(name, value)| match value {
         Some(value) => Cow::Owned(format!("{name}={value}")),
-        None => Cow::Borrowed(*name),
+        None => Cow::Borrowed(name),
     });
-    Some(texts.collect::<Vec<_>>().join("&"))
+    texts.collect::<Vec<_>>().join("&")
 }
 
 /// The pairs of a query, as sent: two spellings of one value have two keys, which is safe.

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use tidegate_http_cache::purge::{Believed, Delta, Generation, Place, Question, Readiness, Stamp};
+use tidegate_http_cache::purge::{Believed, Delta, Generation, Manner, Place, Question, Readiness, Stamp, Target};
 use tidegate_http_cache::{Reason, Stored};
 
 use super::fill::Selected;
@@ -84,23 +84,54 @@ pub async fn learn<P: Platform>(_news: News, memory: &RefCell<Memory>, platform:
     ask(memory, platform).await
 }
 
+/// Appends a purge to the log. This isolate knows of it at once, the others within
+/// [`Generations::PROMISE`](tidegate_http_cache::purge::Generations::PROMISE).
+///
+/// # Errors
+/// The log did not answer: it may have the purge, or not.
+pub(crate) async fn purge<P: Platform>(
+    targets: Vec<Target>,
+    manner: Manner,
+    memory: &RefCell<Memory>,
+    platform: &P,
+) -> Result<Generation, LogFailure> {
+    let known = memory.borrow().generations.generation();
+    exchange(&Question { known, targets, manner }, memory, platform).await
+}
+
 async fn ask<P: Platform>(memory: &RefCell<Memory>, platform: &P) -> Result<(), Unreachable> {
     let question = Question::since(memory.borrow().generations.generation());
+    match exchange(&question, memory, platform).await {
+        Ok(_) | Err(LogFailure::Absent) => Ok(()),
+        Err(LogFailure::Unreachable(error)) => Err(error),
+    }
+}
+
+/// Sends a question and takes the answer in.
+async fn exchange<P: Platform>(
+    question: &Question,
+    memory: &RefCell<Memory>,
+    platform: &P,
+) -> Result<Generation, LogFailure> {
     let sent = platform.now();
     let answer = platform.purge_log(question.encode()).await;
-    let mut memory = memory.borrow_mut();
-    let error = match answer.map(|answer| Delta::decode(&answer)) {
-        Ok(Ok(delta)) => {
-            memory.generations.apply(delta, sent);
-            return Ok(());
+    let delta = answer.and_then(|answer| {
+        Delta::decode(&answer).map_err(|invalid| LogFailure::Unreachable(Unreachable::new(invalid.to_string())))
+    });
+    let generations = &mut memory.borrow_mut().generations;
+    match delta {
+        Ok(delta) => {
+            let to = delta.to();
+            generations.apply(delta, sent);
+            Ok(to)
         }
         Err(LogFailure::Absent) => {
-            memory.generations.without_log();
-            return Ok(());
+            generations.without_log();
+            Err(LogFailure::Absent)
         }
-        Ok(Err(invalid)) => Unreachable::new(invalid.to_string()),
-        Err(LogFailure::Unreachable(error)) => error,
-    };
-    memory.generations.failed(platform.now());
-    Err(error)
+        Err(LogFailure::Unreachable(error)) => {
+            generations.failed(platform.now());
+            Err(LogFailure::Unreachable(error))
+        }
+    }
 }

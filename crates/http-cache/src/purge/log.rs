@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, VecDeque};
 
 use super::delta::{Delta, Purges};
 use super::question::Question;
@@ -44,8 +44,9 @@ pub struct PurgeLog {
     sequence: u64,
     floor: u64,
     targets: HashMap<Target, Purges>,
-    // Invariant: the same targets as above, by the number of their latest purge.
-    order: BTreeSet<(u64, Target)>,
+    // Invariant: the targets above with the numbers of their latest purges, in this order. What was purged again since has
+    // left an entry with an older number behind.
+    order: VecDeque<(u64, Target)>,
 }
 
 impl PurgeLog {
@@ -54,10 +55,10 @@ impl PurgeLog {
 
     /// A new log; its name is drawn at random, so that no response stored under another log is believed.
     pub fn begin(log: u64) -> Self {
-        Self { log, sequence: 0, floor: 0, targets: HashMap::new(), order: BTreeSet::new() }
+        Self { log, sequence: 0, floor: 0, targets: HashMap::new(), order: VecDeque::new() }
     }
 
-    /// Goes on with a log from its rows.
+    /// Goes on with a log from its rows, in the order of their latest purges.
     pub fn resume(generation: Generation, floor: u64, rows: impl IntoIterator<Item = PurgeRow>) -> Self {
         let mut resumed = Self { sequence: generation.sequence, floor, ..Self::begin(generation.log) };
         for PurgeRow { target, hard, soft } in rows {
@@ -91,10 +92,12 @@ impl PurgeLog {
         }
         let mut forgotten = Vec::new();
         while self.targets.len() > Self::MAX_TARGETS {
-            let Some((latest, target)) = self.order.pop_first() else { break };
-            self.targets.remove(&target);
-            self.floor = self.floor.max(latest);
-            forgotten.push(target);
+            let Some((latest, target)) = self.order.pop_front() else { break };
+            if self.is_latest(latest, target) {
+                self.targets.remove(&target);
+                self.floor = self.floor.max(latest);
+                forgotten.push(target);
+            }
         }
         (Receipt { generation: self.generation() }, forgotten)
     }
@@ -106,9 +109,11 @@ impl PurgeLog {
         if !question.targets.is_empty() {
             (_, forgotten) = self.append(&question.targets, question.manner);
         }
-        let mut rows: Vec<PurgeRow> = question.targets.iter().filter_map(|target| self.row(*target)).collect();
-        rows.sort_by_key(|row| row.target);
-        rows.dedup_by_key(|row| row.target);
+        let mut rows: Vec<PurgeRow> = Vec::new();
+        for target in &question.targets {
+            // A thousand at most: looking through them costs less than the rows do.
+            rows.extend(self.row(*target).filter(|row| !rows.contains(row)));
+        }
         (self.since(question.known), rows, forgotten)
     }
 
@@ -120,15 +125,22 @@ impl PurgeLog {
     /// What an isolate that knows the log up to `known` has to learn; everything, when it knows another log or none.
     pub fn since(&self, known: Option<Generation>) -> Delta {
         let from = known.filter(|known| known.log == self.log).map_or(0, |known| known.sequence);
-        let news = self.order.range((from.saturating_add(1), Target::ALL)..);
+        let known = self.order.partition_point(|(latest, _)| *latest <= from);
+        let news = self.order.iter().skip(known).filter(|(latest, target)| self.is_latest(*latest, *target));
         let purges = news.filter_map(|(_, target)| Some((*target, *self.targets.get(target)?)));
         Delta { from, to: self.generation(), floor: self.floor, purges: purges.collect() }
     }
 
     fn put(&mut self, target: Target, purges: Purges) {
-        if let Some(before) = self.targets.insert(target, purges) {
-            self.order.remove(&(before.latest(), target));
+        self.targets.insert(target, purges);
+        self.order.push_back((purges.latest(), target));
+        if self.order.len() > self.targets.len().saturating_mul(2).saturating_add(16) {
+            let targets = &self.targets;
+            self.order.retain(|(latest, target)| targets.get(target).is_some_and(|purges| purges.latest() == *latest));
         }
-        self.order.insert((purges.latest(), target));
+    }
+
+    fn is_latest(&self, latest: u64, target: Target) -> bool {
+        self.targets.get(&target).is_some_and(|purges| purges.latest() == latest)
     }
 }
