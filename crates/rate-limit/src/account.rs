@@ -45,7 +45,8 @@ pub(crate) trait Kind {
     fn expect_back(&mut self, price: u64);
 
     /// Returns the era, which goes along with the answer. A new one begins when what was promised by `expect_back` can no
-    /// longer come back: a bucket has been full since, a window has ended, or the object has restarted.
+    /// longer come back: a bucket has been full since, a window has ended, an operator has reset the key, or the account
+    /// was opened anew. No two have the same number, whichever instance they were of.
     fn era(&self) -> u64;
 
     /// Takes back what was charged too much in an era. Nothing, if that era is over.
@@ -132,6 +133,11 @@ pub(crate) struct Row {
     pub(crate) forget_after_ms: u64,
 }
 
+/// Returns the era after this one. Zero is none.
+pub(crate) fn next_era(era: u64) -> u64 {
+    era.wrapping_add(1).max(1)
+}
+
 /// The account of one key.
 #[derive(Clone, Debug)]
 pub(crate) enum Account {
@@ -142,12 +148,15 @@ pub(crate) enum Account {
 }
 
 impl Account {
-    /// Opens the account from its row, or a fresh one if there is none, or one of another kind or version.
-    pub(crate) fn open(terms: &Terms, row: Option<&[u8]>, now: u128) -> Account {
+    /// Opens the account from its row, or a fresh one if there is none, or one of another kind or version. Its eras count
+    /// from `era`.
+    pub(crate) fn open(terms: &Terms, row: Option<&[u8]>, now: u128, era: u64) -> Account {
         match terms {
-            Terms::Rate(rate) => Account::Rate(Box::new(Bucket::open(*rate, row, now))),
-            Terms::Window(window) => Account::Window(Box::new(Ring::open(*window, row, now))),
-            Terms::Quota { requests, windows } => Account::Quota(Box::new(Escrow::open(*requests, *windows, row, now))),
+            Terms::Rate(rate) => Account::Rate(Box::new(Bucket::open(*rate, row, now, era))),
+            Terms::Window(window) => Account::Window(Box::new(Ring::open(*window, row, now, era))),
+            Terms::Quota { requests, windows } => {
+                Account::Quota(Box::new(Escrow::open(*requests, *windows, row, now, era)))
+            }
             Terms::Concurrency(concurrency) => Account::Concurrency(Box::new(InProgress::open(*concurrency, row, now))),
         }
     }

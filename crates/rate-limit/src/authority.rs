@@ -6,7 +6,7 @@ mod seen;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::account::{Account, Borrower, Row};
+use crate::account::{Account, Borrower, Row, next_era};
 use crate::answer::{Answer, Grant, Outcome};
 use crate::mutation::{Mutation, makes};
 use crate::nanos::duration;
@@ -22,6 +22,8 @@ const MAX_KEYS: usize = 50_000;
 #[derive(Clone, Debug)]
 pub struct Authority {
     incarnation: u64,
+    /// From where the eras of the next account that is opened count.
+    next_era: u64,
     /// The latest time seen, in nanoseconds since the Unix epoch. Time never runs backwards here.
     now: u128,
     entries: BTreeMap<String, Entry>,
@@ -55,7 +57,8 @@ pub struct UnknownKey;
 impl Authority {
     /// Creates the authority of an object that has just started: it knows no key. The incarnation is random.
     pub fn new(incarnation: u64) -> Authority {
-        Authority { incarnation, now: 0, entries: BTreeMap::new(), seen: Seen::default(), max_keys: MAX_KEYS }
+        let (entries, seen) = (BTreeMap::new(), Seen::default());
+        Authority { incarnation, next_era: incarnation, now: 0, entries, seen, max_keys: MAX_KEYS }
     }
 
     /// Returns the keys of `question` whose rows must be loaded first, each once.
@@ -188,7 +191,11 @@ impl Authority {
             }
             Entry::Loaded(row) => row.take(),
         };
-        *entry = Entry::Open(Account::open(&item.terms, row.as_deref(), now));
+        // The number is random, and no account has so many eras: what another account has promised, of this instance or of
+        // one before it, is not given back to this one.
+        let era = next_era(self.next_era);
+        self.next_era = era.wrapping_add(1 << 32);
+        *entry = Entry::Open(Account::open(&item.terms, row.as_deref(), now, era));
         Ok(())
     }
 

@@ -31,7 +31,7 @@ use crate::plan::Kind;
 pub enum Mark {
     /// A clock that spends from this limit went forward by so many milliseconds.
     Jumped(u64),
-    /// An operator forgot what was used.
+    /// An operator forgot what was used: all but what is in progress.
     Reset,
     /// From now on some isolates have these numbers, and others the old ones.
     Changing(Kind),
@@ -123,24 +123,27 @@ enum Definition {
 /// The definition of one key of a limit, followed through time.
 pub struct Meaning {
     definition: Definition,
+    /// What the limit's accuracy adds to its numbers, whatever they are.
+    debt: u64,
 }
 
 impl Meaning {
     /// Begins with nothing used. `debt` is what the limit's accuracy adds to it.
     pub fn new(kind: &Kind, clocks: Clocks, debt: u64) -> Meaning {
-        let definition = match *kind {
+        let kind = kind.with_more(debt);
+        let definition = match kind {
             Kind::Rate { requests, per, burst } => {
-                Definition::Rate(rate::Bucket::new(requests, per, u64::from(burst) + debt, clocks))
+                Definition::Rate(rate::Bucket::new(requests, per, u64::from(burst), clocks))
             }
             Kind::Window { requests, per } => {
-                Definition::Window(window::Sliding::new(u64::from(requests) + debt, per, clocks))
+                Definition::Window(window::Sliding::new(u64::from(requests), per, clocks))
             }
-            Kind::Quota { requests, .. } => Definition::Quota(quota::Used::new(kind, requests + debt)),
+            Kind::Quota { requests, .. } => Definition::Quota(quota::Used::new(&kind, requests)),
             Kind::Concurrency { requests, timeout } => {
-                Definition::Concurrency(concurrency::Running::new(u64::from(requests) + debt, timeout, clocks))
+                Definition::Concurrency(concurrency::Running::new(u64::from(requests), timeout, clocks))
             }
         };
-        Meaning { definition }
+        Meaning { definition, debt }
     }
 
     /// Returns how much may still pass at `at`; negative when too much did.
@@ -174,6 +177,11 @@ impl Meaning {
     }
 
     fn mark(&mut self, at: Moment, mark: &Mark) {
+        let changing = match mark {
+            Mark::Changing(kind) => Some(Mark::Changing(kind.with_more(self.debt))),
+            _ => None,
+        };
+        let mark = changing.as_ref().unwrap_or(mark);
         match &mut self.definition {
             Definition::Rate(bucket) => bucket.mark(at, mark),
             Definition::Window(sliding) => sliding.mark(at, mark),

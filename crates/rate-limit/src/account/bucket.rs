@@ -17,7 +17,7 @@ mod level;
 mod loans;
 mod row;
 
-use crate::account::{Borrower, Kind, Row};
+use crate::account::{Borrower, Kind, Row, next_era};
 use crate::answer::Loan;
 use crate::nanos::{CLOCK_TOLERANCE, duration};
 use crate::question::{Held, Remains, Terms};
@@ -62,7 +62,7 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
-    pub(crate) fn open(rate: Rate, row: Option<&[u8]>, now: u128) -> Bucket {
+    pub(crate) fn open(rate: Rate, row: Option<&[u8]>, now: u128, era: u64) -> Bucket {
         let fill = rate.fill_nanos();
         let full = Level { units: i128::from(fill), at: now };
         let nothing = Promise::default();
@@ -86,8 +86,7 @@ impl Bucket {
             now,
             level: stored.level,
             expected: 0,
-            // No era of an instance before this one.
-            era: u64::try_from(now).unwrap_or(u64::MAX),
+            era,
             loans,
             stored,
             unsaved,
@@ -120,7 +119,7 @@ impl Bucket {
         self.loans.clip_returnable(room);
         if self.expected > room.saturating_sub(self.loans.returnable()) {
             self.expected = 0;
-            self.era = self.era.saturating_add(1);
+            self.era = next_era(self.era);
         }
     }
 
@@ -156,7 +155,7 @@ impl Kind for Bucket {
             self.loans.convert(new, old);
             self.charged = row::scale(self.charged, new, old);
             self.expected = 0;
-            self.era = self.era.saturating_add(1);
+            self.era = next_era(self.era);
             self.rate = *rate;
             self.fair_at = 0;
             self.unsaved = true;
@@ -331,7 +330,7 @@ impl Kind for Bucket {
         self.level.units = i128::from(self.own_capacity());
         self.loans.forget_returnable();
         self.expected = 0;
-        self.era = self.era.saturating_add(1);
+        self.era = next_era(self.era);
         self.cursor = 0;
         self.low_since = None;
         for member in self.loans.members.values_mut() {
@@ -356,7 +355,7 @@ mod tests {
     fn a_promise_that_is_lost_at_once_is_not_paid_from_the_next_one() {
         let rate = Rate::new(1, Duration::from_secs(1), 1).unwrap();
         let price = rate.increment(1);
-        let mut bucket = Bucket::open(rate, None, 0);
+        let mut bucket = Bucket::open(rate, None, 0, 1);
         // More is promised than there is room for: the bucket is full again at once.
         bucket.expect_back(price);
         let lost = bucket.era();

@@ -122,7 +122,7 @@ impl<'a> World<'a> {
     pub(super) fn new(terms: &'a dyn Fn(u128) -> Terms, now: u128, reserve: bool) -> World<'a> {
         World {
             terms,
-            account: Account::open(&terms(now), None, now),
+            account: Account::open(&terms(now), None, now, 1),
             row: None,
             rows: 0,
             ahead: 0,
@@ -156,7 +156,7 @@ impl<'a> World<'a> {
             }
             Step::Restart => {
                 let clock = self.now + self.ahead;
-                self.account = Account::open(&(self.terms)(clock), self.row.as_deref(), clock);
+                self.account = Account::open(&(self.terms)(clock), self.row.as_deref(), clock, 1);
                 self.answered.clear();
             }
             Step::Kill(index) => {

@@ -16,8 +16,8 @@ const SECOND: u128 = 1_000_000_000;
 /// A first lease is short, so that what an idle key was lent comes home soon.
 const SHORTEST_LIFETIME: u128 = 2 * SECOND;
 /// A hot key survives that its object cannot be reached for half of this.
-const LONGEST_LIFETIME: u128 = 12 * SECOND;
-const RESERVE_LIFETIME: u128 = 600 * SECOND;
+pub(super) const LONGEST_LIFETIME: u128 = 12 * SECOND;
+pub(super) const RESERVE_LIFETIME: u128 = 600 * SECOND;
 /// Below this, a lease ends before it is of use: the holder takes its guard off, and the way there.
 const LEAST_LIFETIME: u128 = SECOND / 4;
 /// For how long a holder that does not come still counts as one that does.
@@ -158,6 +158,12 @@ impl Leases {
     /// What holders can still use, at most.
     pub(super) fn lent(&self, now: u128) -> u64 {
         self.live(now).fold(0, |sum, lease| sum.saturating_add(lease.units))
+    }
+
+    /// What holders can still use of slices of the reserve, at most.
+    pub(super) fn lent_of_reserve(&self, now: u128) -> u64 {
+        let slices = self.holders.values().filter_map(|known| known.reserve).filter(|slice| slice.until > now);
+        slices.fold(0, |sum, slice| sum.saturating_add(slice.units))
     }
 
     /// The leases that live, those of the reserve among them.

@@ -5,18 +5,21 @@
 //! that comes late with the windows of yesterday takes nothing back. What is lent is charged when it is lent, and no lease
 //! outlives its window.
 
+mod inherited;
 mod row;
 
 use std::time::Duration;
 
-use crate::account::leases::{Leases, Lent};
-use crate::account::{Borrower, Kind, Row};
+use crate::account::leases::{LONGEST_LIFETIME, Leases, RESERVE_LIFETIME};
+use crate::account::{Borrower, Kind, Row, leases, next_era};
 use crate::allowance::Windows;
 use crate::answer::Loan;
 use crate::nanos::{CLOCK_TOLERANCE, duration};
 use crate::question::{Held, Remains, Terms};
 use crate::usage::Usage;
 use crate::verdict::Verdict;
+use inherited::Inherited;
+use row::Lent;
 
 /// What a holder's clock, an answer on its way and a pause between a look at the clock and a charge may cost.
 const GUARD: u128 = 50_000_000;
@@ -32,12 +35,16 @@ pub(crate) struct Escrow {
     window: Option<Span>,
     /// What was used in the window, or lent.
     used: u64,
-    /// What a restart would start from. Invariant: not below `used`, after `row` was called. None: nothing that counts.
-    stored: Option<u64>,
+    /// What a restart would start from: what was used, and how much of that was lent. Invariant: not below what is so,
+    /// after `row` was called. None: nothing that counts.
+    stored: Option<(u64, Lent)>,
+    /// What an instance before this one has lent, as long as it may be used.
+    inherited: Inherited,
     /// What was charged since the account was opened.
     charged: u64,
-    /// How much of `used` may turn out to be a guess that was too high.
+    /// How much of `used` may turn out to be a guess that was too high, in this era.
     promised: u64,
+    era: u64,
     leases: Leases,
     /// What was lent of the reserve in this window, once somebody wanted a slice: until then nothing is set aside.
     reserve_lent: Option<u64>,
@@ -51,22 +58,25 @@ struct Span {
 }
 
 impl Escrow {
-    pub(crate) fn open(requests: u64, windows: Windows, row: Option<&[u8]>, now: u128) -> Escrow {
+    pub(crate) fn open(requests: u64, windows: Windows, row: Option<&[u8]>, now: u128, era: u64) -> Escrow {
         let mut account = Escrow {
             requests,
             windows,
             now,
             window: None,
             used: 0,
-            stored: Some(0),
+            stored: Some((0, Lent::default())),
+            inherited: Inherited::default(),
             charged: 0,
             promised: 0,
+            era,
             leases: Leases::default(),
             reserve_lent: None,
         };
         if let Some(stored) = row.and_then(row::decode) {
             account.used = stored.used;
-            account.stored = Some(stored.used);
+            account.stored = Some((stored.used, stored.lent));
+            account.inherited = Inherited::new(stored.lent, now);
             account.window = Some(stored.span);
             if stored.span.start > now.saturating_add(CLOCK_TOLERANCE.as_nanos()) {
                 // The row is from a clock that was wrong. What it says was used was used now, as far as anybody knows;
@@ -86,7 +96,9 @@ impl Escrow {
             None => self.window = Some(picked),
             Some(window) if window.start < picked.start => {
                 self.window = Some(picked);
-                (self.used, self.stored, self.promised) = (0, Some(0), 0);
+                (self.used, self.stored) = (0, Some((0, Lent::default())));
+                self.inherited = Inherited::default();
+                self.begin_era();
                 self.reserve_lent = self.reserve_lent.map(|_| 0);
                 self.leases.clear();
             }
@@ -94,6 +106,11 @@ impl Escrow {
             Some(window) if window.start == picked.start => self.window = Some(picked),
             Some(_) => {}
         }
+    }
+
+    /// Gives nothing back any more of what was charged before.
+    fn begin_era(&mut self) {
+        (self.promised, self.era) = (0, next_era(self.era));
     }
 
     /// How long the window goes on; zero if there is none for now.
@@ -125,9 +142,17 @@ impl Escrow {
         (self.requests / 100).min(self.charged / 2)
     }
 
-    fn lent(&mut self, lent: Lent) -> Loan {
+    fn lent(&mut self, lent: leases::Lent) -> Loan {
         self.charge(lent.deposit);
         lent.loan()
+    }
+
+    /// What may be used without asking, whoever has lent it.
+    fn on_loan(&self) -> Lent {
+        let slices = self.leases.lent_of_reserve(self.now);
+        let leases = self.leases.lent(self.now).saturating_sub(slices);
+        let inherited = self.inherited.lent;
+        Lent { leases: leases.saturating_add(inherited.leases), slices: slices.saturating_add(inherited.slices) }
     }
 
     fn wait(&self) -> Duration {
@@ -150,6 +175,7 @@ impl Kind for Escrow {
     fn advance(&mut self, now: u128) {
         self.now = self.now.max(now);
         self.roll();
+        self.used = self.used.saturating_sub(self.inherited.advance(self.now));
     }
 
     fn fits(&self, price: u64) -> bool {
@@ -175,13 +201,12 @@ impl Kind for Escrow {
         self.promised = self.promised.saturating_add(price);
     }
 
-    /// The window, so that what was charged in one is not given back in another.
     fn era(&self) -> u64 {
-        self.window.map_or(0, |window| u64::try_from(window.start / 1_000_000_000).unwrap_or(u64::MAX))
+        self.era
     }
 
     fn give_back(&mut self, era: u64, price: u64) {
-        if era != self.era() {
+        if era != self.era {
             return;
         }
         let price = price.min(self.promised);
@@ -250,15 +275,19 @@ impl Kind for Escrow {
     }
 
     fn row(&mut self) -> Option<Row> {
-        let covered = self.stored.is_some_and(|stored| self.used <= stored);
-        let window = self.window.filter(|_| !covered)?;
+        let lent = self.on_loan();
+        let covered = self.stored.is_some_and(|(used, stored)| self.used <= used && stored.covers(&lent));
+        let span = self.window.filter(|_| !covered)?;
         let used = self.used.saturating_add(self.block()).min(self.requests.max(self.used));
-        self.stored = Some(used);
-        Some(row::encode(window, used))
+        // Twice as much, so that a row is not due for each loan.
+        let ahead = |units: u64| units.saturating_mul(2).min(used);
+        let lent = Lent { leases: ahead(lent.leases), slices: ahead(lent.slices) };
+        self.stored = Some((used, lent));
+        Some(row::encode(row::Stored { span, used, lent }))
     }
 
     fn is_forgettable(&self) -> bool {
-        self.remaining_time() == 0 || (self.used == 0 && self.stored == Some(0))
+        self.remaining_time() == 0 || (self.used == 0 && self.stored.is_some_and(|(used, _)| used == 0))
     }
 
     fn usage(&self) -> Usage {
@@ -273,8 +302,9 @@ impl Kind for Escrow {
 
     fn reset(&mut self) {
         self.leases.forget_expired(self.now);
-        self.used = self.leases.lent(self.now);
-        (self.stored, self.promised, self.charged) = (None, 0, 0);
+        self.used = self.leases.lent(self.now).saturating_add(self.inherited.withhold());
+        (self.stored, self.charged) = (None, 0);
+        self.begin_era();
     }
 
     fn demand(&self) -> u64 {

@@ -11,7 +11,7 @@ mod row;
 mod slots;
 
 use crate::account::leases::{Leases, Lent};
-use crate::account::{Borrower, Kind, Row};
+use crate::account::{Borrower, Kind, Row, next_era};
 use crate::allowance::Window;
 use crate::answer::Loan;
 use crate::nanos::duration;
@@ -33,7 +33,13 @@ pub(crate) struct Ring {
     per: u128,
     now: u128,
     slots: Slots,
+    /// What an instance before this one has charged for times after this one has started: a reset must not forget it,
+    /// because it may be used without asking.
+    inherited: Slots,
     stored: Stored,
+    /// The slots of one era are all there until the next one begins.
+    era: u64,
+    era_ends: u128,
     /// What was charged since the account was opened.
     charged: u64,
     leases: Leases,
@@ -63,15 +69,18 @@ struct Ticket {
 }
 
 impl Ring {
-    pub(crate) fn open(window: Window, row: Option<&[u8]>, now: u128) -> Ring {
+    pub(crate) fn open(window: Window, row: Option<&[u8]>, now: u128, era: u64) -> Ring {
         let per = window.per().as_nanos();
         let slots = row.and_then(row::decode).map_or_else(|| Slots::new(per), |stored| stored.slots(per, now));
         let mut account = Ring {
             requests: u64::from(window.requests()),
             per,
             now,
+            inherited: slots.from(now),
             slots,
             stored: Stored::Covers { left: 0, horizon: 0 },
+            era,
+            era_ends: now.saturating_add(per),
             charged: 0,
             leases: Leases::default(),
             reserve: None,
@@ -79,6 +88,10 @@ impl Ring {
         };
         account.advance(now);
         account
+    }
+
+    fn begin_era(&mut self) {
+        (self.era, self.era_ends) = (next_era(self.era), self.now.saturating_add(self.per));
     }
 
     fn available(&self) -> u64 {
@@ -151,6 +164,8 @@ impl Kind for Ring {
         if per != self.per {
             self.per = per;
             self.slots = self.slots.cut(per);
+            self.inherited = self.inherited.cut(per);
+            self.begin_era();
             self.stored = Stored::Due;
         }
         true
@@ -160,6 +175,9 @@ impl Kind for Ring {
         self.now = self.now.max(now);
         let now = self.now;
         self.slots.advance(now);
+        if self.era_ends <= now {
+            self.begin_era();
+        }
         self.tickets.retain(|ticket| ticket.due > now);
         if let Some(reserve) = &mut self.reserve {
             reserve.retain(|(free, _)| *free > now);
@@ -188,17 +206,14 @@ impl Kind for Ring {
         self.slots.promise(price, self.now);
     }
 
-    /// The slots of one era are all there until the next one ends.
     fn era(&self) -> u64 {
-        let number = self.now.checked_div(self.per).and_then(|number| u64::try_from(number).ok());
-        number.unwrap_or(u64::MAX).saturating_add(1)
+        self.era
     }
 
     fn give_back(&mut self, era: u64, price: u64) {
-        if era != self.era() {
-            return;
+        if era == self.era {
+            self.slots.make_good(price);
         }
-        self.slots.make_good(price);
     }
 
     fn owe(&mut self, price: u64, age: u128) {
@@ -321,12 +336,13 @@ impl Kind for Ring {
 
     fn reset(&mut self) {
         self.leases.forget_expired(self.now);
-        self.slots = Slots::new(self.per);
+        self.slots = self.inherited.from(self.now);
         for lease in self.leases.live(self.now) {
             self.slots.charge(lease.units, lease.until);
         }
         self.slots.advance(self.now);
         (self.charged, self.stored) = (0, Stored::Due);
+        self.begin_era();
         self.tickets.clear();
     }
 

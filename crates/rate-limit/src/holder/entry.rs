@@ -344,12 +344,13 @@ impl Entry {
 
     /// Remembers to give back a cost that the object charged too much in an era.
     pub(super) fn credit(&mut self, era: u64, cost: u64) {
-        if era > self.era {
+        if era == 0 {
+            return;
+        }
+        if era != self.era {
             (self.era, self.credit) = (era, 0);
         }
-        if era == self.era {
-            self.credit = self.credit.saturating_add(cost);
-        }
+        self.credit = self.credit.saturating_add(cost);
     }
 
     pub(super) fn asked(&mut self, now: u64) {

@@ -1,4 +1,4 @@
-//! The windows of a calendar, found the slow way: by looking at the clock on the wall every second.
+//! The windows of a calendar, found the slow way: by looking at the clock on the wall again and again.
 
 use tidegate_rate_limit::Period;
 
@@ -28,8 +28,7 @@ impl Labels {
         let second = i64::try_from(second).unwrap();
         let (mut last, mut label, mut latest) = self.seen.unwrap_or_else(|| (second, 1, self.latest_date(second)));
         while last < second {
-            // Hours that are not near are passed over: only a quarter of an hour can begin a window or change a clock.
-            last = if second - last > 3_600 { (last / 900 + 1) * 900 } else { last + 1 };
+            last = self.next_look(last).min(second);
             let wall = self.wall(last);
             let begins = match self.period {
                 Period::Minute => wall % 60 == 0,
@@ -41,6 +40,14 @@ impl Labels {
         }
         self.seen = Some((last.max(second), label, latest));
         label
+    }
+
+    /// The next second at which a window can begin: where a clock on the wall is set, or shows a full minute or a quarter of
+    /// an hour. All offsets here are quarters of an hour.
+    fn next_look(&self, last: i64) -> i64 {
+        let step = if self.period == Period::Minute { 60 } else { 900 };
+        let set = self.transitions.iter().map(|(at, _)| *at).filter(|at| *at > last);
+        set.chain([(last.div_euclid(step) + 1) * step]).min().unwrap()
     }
 
     fn latest_date(&self, second: i64) -> i64 {

@@ -42,14 +42,17 @@ impl Running {
     pub(super) fn mark(&mut self, _at: Moment, mark: &Mark) {
         match mark {
             Mark::Ended { request } => self.running.retain(|(_, running, _)| running != request),
-            Mark::Reset => self.running.clear(),
             Mark::Changing(Kind::Concurrency { requests, .. }) => {
                 self.next = Some(u64::from(*requests));
                 self.requests = self.requests.max(u64::from(*requests));
             }
             Mark::Changed => self.requests = self.next.take().unwrap(),
-            Mark::Settled { .. } | Mark::Changing(_) | Mark::Jumped(_) | Mark::Taken { .. } | Mark::Admitted { .. } => {
-            }
+            Mark::Reset
+            | Mark::Settled { .. }
+            | Mark::Changing(_)
+            | Mark::Jumped(_)
+            | Mark::Taken { .. }
+            | Mark::Admitted { .. } => {}
         }
     }
 }

@@ -52,8 +52,12 @@ fn what_is_settled_is_judged_by_its_true_cost_from_then_on() {
     assert_eq!(judge(&kind, RIGHT, 0, &mut marks).map(|excess| (excess.request, excess.by)), Some((2, 1)));
 }
 
+fn quota_of(requests: u64, period: Period, first_offset: i32, transitions: &[(i64, i32)]) -> Kind {
+    Kind::Quota { requests, period, first_offset, transitions: transitions.to_vec() }
+}
+
 fn quota(period: Period, first_offset: i32, transitions: &[(i64, i32)]) -> Kind {
-    Kind::Quota { requests: 1, period, first_offset, transitions: transitions.to_vec() }
+    quota_of(1, period, first_offset, transitions)
 }
 
 /// Both sides of a moment at which a window begins, in seconds since the epoch.
@@ -79,4 +83,14 @@ fn a_quota_begins_anew_when_clocks_on_the_wall_say_so() {
     // From 00:30 back to 23:30: the day that has begun goes on over the second midnight.
     let back = quota(Period::Day, 0, &[(1_772_325_000, -3_600)]);
     check(&back, &[1_772_323_200_000, 1_772_326_900_000], RIGHT, Some(1));
+}
+
+#[test]
+fn what_an_accuracy_adds_is_there_after_a_change_of_numbers() {
+    let limit = |requests| quota_of(requests, Period::Month, 0, &[]);
+    let changes = |requests| [(5, Mark::Changing(limit(requests))), (6, Mark::Changed)];
+    for (debt, excess) in [(2, None), (1, Some(4))] {
+        let mut marks: Vec<_> = (0..5).map(|request| admitted(7, request, 1)).chain(changes(3)).collect();
+        assert_eq!(judge(&limit(1), RIGHT, debt, &mut marks).map(|excess| excess.request), excess);
+    }
 }

@@ -118,6 +118,19 @@ impl Kind {
         }
     }
 
+    /// Returns the same limit with so much more at once.
+    #[must_use]
+    pub fn with_more(&self, more: u64) -> Kind {
+        let mut kind = self.clone();
+        match &mut kind {
+            Kind::Rate { burst: requests, .. } | Kind::Window { requests, .. } | Kind::Concurrency { requests, .. } => {
+                *requests += u32::try_from(more).unwrap();
+            }
+            Kind::Quota { requests, .. } => *requests += more,
+        }
+        kind
+    }
+
     /// Returns the same limit with other numbers.
     pub fn changed(&self, random: &mut Random) -> Kind {
         let mut scale = |number: u64| (number * random.of(&[1, 2, 3, 8, 12]) / 4).max(1);

@@ -11,7 +11,7 @@ use tidegate_rate_limit::{Authority, Question, Write};
 
 use super::isolate::signed;
 use super::queue::{Event, Reply};
-use super::{LONGEST_LEASE, World, tell};
+use super::{World, tell};
 use crate::clock::{Clock, Moment};
 use crate::mutation::Mutation;
 use crate::plan::{Kind, Plan};
@@ -227,12 +227,9 @@ impl World {
         let authority = &mut self.object.instances[index].authority;
         let known = authority.usage(&name, now).is_some();
         let write = authority.reset(&name, now);
-        if known || write.is_some() {
+        // What is in progress is not forgotten.
+        if (known || write.is_some()) && !matches!(self.plan.limits[limit].kind, Kind::Concurrency { .. }) {
             self.mark(limit, key, self.now, crate::oracle::Mark::Reset);
-            if !matches!(self.plan.limits[limit].kind, Kind::Rate { .. }) {
-                // What an instance before this one has lent may be used on top, until it has ended.
-                self.mark(limit, key, self.now + LONGEST_LEASE, crate::oracle::Mark::Reset);
-            }
         }
         self.write(index, write.into_iter().collect(), None);
     }

@@ -30,7 +30,7 @@ fn terms(requests: u64, calendar: &Calendar, now: u128) -> Terms {
 }
 
 fn opened(requests: u64, row: Option<&[u8]>, now: u128) -> Escrow {
-    Escrow::open(requests, calendar(Period::Day, "UTC").windows(duration(now)), row, now)
+    Escrow::open(requests, calendar(Period::Day, "UTC").windows(duration(now)), row, now, 1)
 }
 
 /// Takes one request after the other, at these times, from a quota per day in this zone.
@@ -226,6 +226,61 @@ fn a_window_writes_about_a_hundred_rows() {
     while world.take() {}
     assert_eq!(world.admitted.len(), 100_000);
     assert!(world.rows <= 125, "{} rows", world.rows);
+}
+
+#[test]
+fn what_was_charged_before_a_reset_or_a_restart_comes_back_to_nobody() {
+    let now = at("2026-07-01T12:00:00Z");
+    let mut account = opened(100, None, now);
+    assert!(account.take(1, 50));
+    account.expect_back(50);
+    let before = account.era();
+    account.reset();
+    assert!(account.take(1, 30));
+    account.expect_back(30);
+    account.give_back(before, 50);
+    assert_eq!(account.used, 30);
+    // Two instances of one key, and two days of it, never have the same era.
+    let eras = [before, account.era()];
+    account.advance(at("2026-07-02T12:00:00Z"));
+    assert!(!eras.contains(&account.era()));
+}
+
+#[test]
+fn a_reset_after_a_restart_keeps_what_may_be_lent_until_it_has_ended() {
+    let now = at("2026-07-01T12:00:00Z");
+    let mut account = opened(1_000, None, now);
+    assert!(account.take(1, 300));
+    let borrower = Borrower { holder: 1, sequence: 1, demand: 10_000, cost: 1, lease: 0, held: 0 };
+    assert_eq!(account.lend(&borrower).map(|loan| loan.deposit), Some(25));
+    assert_eq!(account.lend_reserve(&borrower).map(|loan| loan.deposit), Some(25));
+    let row = account.row().unwrap();
+    let mut account = opened(1_000, Some(&row.bytes), now);
+    account.reset();
+    assert!((50..=100).contains(&account.used), "{}", account.used);
+    // The row that is stored now says the same.
+    let again = account.row().unwrap();
+    assert!(opened(1_000, Some(&again.bytes), now).used >= 50);
+    assert!(account.take(2, 7));
+    account.advance(now + LONGEST_LIFETIME);
+    assert!((32..=57).contains(&account.used), "{}", account.used);
+    account.advance(now + RESERVE_LIFETIME);
+    assert_eq!(account.used, 7);
+}
+
+#[test]
+fn a_row_of_the_version_before_counts_all_of_it_as_lent() {
+    let now = at("2026-07-01T12:00:00Z");
+    let mut old = opened(10, None, now);
+    assert!(old.take(1, 4));
+    let mut bytes = old.row().unwrap().bytes;
+    bytes[1] = 1;
+    bytes.truncate(bytes.len() - 2);
+    let mut account = opened(10, Some(&bytes), now);
+    let used = account.used;
+    assert!(used >= 4);
+    account.reset();
+    assert_eq!(account.used, used);
 }
 
 #[test]

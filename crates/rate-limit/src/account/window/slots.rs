@@ -111,15 +111,21 @@ impl Slots {
         time
     }
 
-    /// The same charges in the slots of a window of another length: each ends where it did or later.
+    /// The same charges in the slots of a window of another length: each ends where it did or later. Nothing is promised.
     pub(super) fn cut(&self, per: u128) -> Slots {
         let mut slots = Slots::new(per);
-        for Slot { index, units, promised } in &self.slots {
-            let last = self.end(*index).saturating_sub(1);
-            slots.charge(*units, last);
-            slots.promise(*promised, last);
+        for Slot { index, units, .. } in &self.slots {
+            slots.charge(*units, self.end(*index).saturating_sub(1));
         }
         slots
+    }
+
+    /// What was charged for `now` and later.
+    pub(super) fn from(&self, now: u128) -> Slots {
+        let first = self.index(now);
+        let slots: Vec<Slot> = self.slots.iter().filter(|slot| slot.index >= first).copied().collect();
+        let sum = slots.iter().fold(0_u64, |sum, slot| sum.saturating_add(slot.units));
+        Slots { per: self.per, width: self.width, slots, sum }
     }
 
     /// When a charge until `until` comes free.

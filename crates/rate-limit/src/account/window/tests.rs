@@ -16,7 +16,7 @@ fn window(requests: u32, per_ms: u64) -> Window {
 }
 
 fn opened(requests: u32, per_ms: u64, row: Option<&[u8]>, now: u128) -> Ring {
-    Ring::open(window(requests, per_ms), row, now)
+    Ring::open(window(requests, per_ms), row, now, 1)
 }
 
 /// Takes one request after the other, at these milliseconds, from a window of 64 seconds, whose slots are seconds.
@@ -242,4 +242,48 @@ proptest! {
             prop_assert!(!fits(wait - 1) && fits(wait));
         }
     }
+}
+
+#[test]
+fn what_was_charged_before_a_reset_comes_back_to_nobody() {
+    let mut account = opened(100, 64_000, None, START);
+    assert!(account.take(1, 50));
+    account.expect_back(50);
+    let before = account.era();
+    account.reset();
+    assert!(account.take(1, 30));
+    account.expect_back(30);
+    account.give_back(before, 50);
+    assert_eq!(account.slots.sum(), 30);
+    account.give_back(account.era(), 20);
+    assert_eq!(account.slots.sum(), 10);
+}
+
+#[test]
+fn a_guess_comes_back_until_the_first_slot_of_its_era_may_be_free() {
+    let mut account = opened(100, 64_000, None, START);
+    account.advance(START + 63 * SECOND);
+    assert!(account.take(1, 50));
+    account.expect_back(50);
+    let first = account.era();
+    account.advance(START + 64 * SECOND);
+    account.give_back(first, 50);
+    assert_eq!(account.slots.sum(), 50);
+}
+
+#[test]
+fn a_reset_after_a_restart_keeps_what_may_be_lent() {
+    let mut account = opened(1_000, 64_000, None, START);
+    assert!(account.take(1, 300));
+    account.advance(START + 2 * SECOND);
+    let borrower = Borrower { holder: 1, sequence: 1, demand: 10_000, cost: 1, lease: 0, held: 0 };
+    assert_eq!(account.lend(&borrower).map(|loan| loan.deposit), Some(25));
+    let row = account.row().unwrap();
+    let mut account = opened(1_000, 64_000, Some(&row.bytes), START + 2 * SECOND);
+    account.reset();
+    // The block that the row is ahead by may have been lent as well.
+    assert!((25..=125).contains(&account.slots.sum()), "{}", account.slots.sum());
+    account.advance(START + 15 * SECOND);
+    account.reset();
+    assert_eq!(account.slots.sum(), 0);
 }
