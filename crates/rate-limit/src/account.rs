@@ -9,6 +9,7 @@ pub(crate) mod quota;
 pub(crate) mod window;
 
 use crate::answer::Loan;
+use crate::mutation::{Mutation, makes};
 use crate::question::{Held, Remains, Terms};
 use crate::usage::Usage;
 use crate::verdict::Verdict;
@@ -75,12 +76,12 @@ pub(crate) trait Kind {
     /// Lends a slice of the reserve, if the holder has none.
     fn lend_reserve(&mut self, borrower: &Borrower) -> Option<Loan>;
 
-    /// Hears what the holder knows when it sends the question `sequence`: the lease that is live there, if there is one.
+    /// Hears what the holder knows when it sends a question: the lease that is live there, if there is one.
     /// Called for each question before anything else but `advance` and `adapt`.
     ///
     /// A lease that this instance does not know, because it has started since, is part of what the row said was out on
     /// loan: what it promises is moved from there, never added.
-    fn claim(&mut self, holder: u64, sequence: u64, held: Option<&Held>);
+    fn claim(&mut self, report: &Report<'_>);
 
     /// Returns whether what the holder sends along from this lease counts. Not if the lease may have ended here: then what
     /// was lent is no longer set aside, and the request has to be paid in full.
@@ -110,6 +111,16 @@ pub(crate) trait Kind {
     fn demand(&self) -> u64;
 }
 
+/// What a holder says about itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Report<'a> {
+    pub(crate) holder: u64,
+    pub(crate) sequence: u64,
+    /// The era that the holder has heard of.
+    pub(crate) era: u64,
+    pub(crate) held: Option<&'a Held>,
+}
+
 /// Who wants to borrow.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Borrower {
@@ -135,7 +146,7 @@ pub(crate) struct Row {
 
 /// Returns the era after this one. Zero is none.
 pub(crate) fn next_era(era: u64) -> u64 {
-    era.wrapping_add(1).max(1)
+    if makes(Mutation::EraKept) { era } else { era.wrapping_add(1).max(1) }
 }
 
 /// The account of one key.
@@ -157,7 +168,9 @@ impl Account {
             Terms::Quota { requests, windows } => {
                 Account::Quota(Box::new(Escrow::open(*requests, *windows, row, now, era)))
             }
-            Terms::Concurrency(concurrency) => Account::Concurrency(Box::new(InProgress::open(*concurrency, row, now))),
+            Terms::Concurrency(concurrency) => {
+                Account::Concurrency(Box::new(InProgress::open(*concurrency, row, now, era)))
+            }
         }
     }
 

@@ -37,7 +37,7 @@ pub(crate) struct Grant {
     pub(crate) hold: Duration,
     /// All holders together want more than the limit gives.
     pub(crate) scarce: bool,
-    /// In which era a cost was charged that may come back.
+    /// In which era a cost was charged that may come back; of requests in progress, whose answer this is.
     pub(crate) era: u64,
     pub(crate) loan: Option<Loan>,
     /// A slice of the reserve.

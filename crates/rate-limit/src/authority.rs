@@ -6,7 +6,7 @@ mod seen;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::account::{Account, Borrower, Row, next_era};
+use crate::account::{Account, Borrower, Report, Row, next_era};
 use crate::answer::{Answer, Grant, Outcome};
 use crate::mutation::{Mutation, makes};
 use crate::nanos::duration;
@@ -204,7 +204,7 @@ impl Authority {
         let holder = question.holder;
         let Some(account) = self.account(&item.key) else { return };
         let kind = account.kind_mut();
-        kind.claim(holder, question.sequence, item.held.as_ref());
+        kind.claim(&Report { holder, sequence: question.sequence, era: item.era, held: item.held.as_ref() });
         if let Some(remains) = item.remains {
             kind.take_back(holder, remains);
         }

@@ -333,7 +333,7 @@ impl Holder {
                 }
             };
             self.counters.debt = self.counters.debt.saturating_sub(entry.debt);
-            items.push(entry.item(want, paid, now));
+            items.push(entry.item(want, paid, self.sequence, now));
         }
         self.pending.insert(self.sequence);
         if self.pending.len() > MAX_PENDING {

@@ -21,6 +21,10 @@ pub enum Mutation {
     LoansForgotten,
     /// A holder's word is taken for what it was lent by an earlier instance, as often as it comes.
     ClaimsBelieved,
+    /// A report of permits is believed whichever instance it was made for, and though a later one has come.
+    ReportsBelieved,
+    /// A reset goes on with the era before.
+    EraKept,
     /// What is left of a lease is taken back, whichever lease it was.
     RemainsBelieved,
     /// A question that was answered is answered anew.

@@ -52,7 +52,7 @@ pub(crate) struct Item {
     pub(crate) debt_age_ms: u32,
     /// The cost that was taken too much when it was a guess: to be given back.
     pub(crate) credit: u64,
-    /// The era in which it was taken.
+    /// The era in which it was taken; of requests in progress, the one that the holder has heard of last.
     pub(crate) era: u64,
 }
 
@@ -75,10 +75,11 @@ pub(crate) struct Remains {
     pub(crate) left: u64,
 }
 
-/// A live lease as its holder knows it.
+/// A live lease as its holder knows it; or the permits for requests in progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Held {
-    /// The sequence number of the question whose answer gave the lease.
+    /// The sequence number of the question whose answer gave the lease. Of permits, the number up to which no answer is
+    /// taken any more: `capacity` are those that the answers up to there have brought.
     pub(crate) id: u64,
     pub(crate) share: u32,
     pub(crate) capacity: u64,

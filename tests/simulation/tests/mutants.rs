@@ -93,6 +93,27 @@ fn claims_that_are_believed_show() {
     });
 }
 
+#[test]
+fn an_era_that_outlives_a_reset_shows() {
+    check(Mutation::Inside(Inner::EraKept), 200, |seed| {
+        let mut plan = Plan::draw(seed, Family::Window, Weather::Hostile);
+        plan.limits.iter_mut().for_each(|limit| limit.settled = true);
+        let resets = (1..20).map(|part| (plan.end * part / 20, Fault::Reset { limit: 0, key: 0 }));
+        plan.faults = resets.collect();
+        plan
+    });
+}
+
+#[test]
+fn reports_of_permits_that_are_believed_show() {
+    check(Mutation::Inside(Inner::ReportsBelieved), 1_000, |seed| {
+        let mut plan = Plan::draw(seed, Family::Concurrency, Weather::Hostile);
+        (plan.network.jitter_ms, plan.network.slow_permille) = (100, 20);
+        plan.faults = (1..6).map(|part| (plan.end * part / 6, Fault::Supersede)).collect();
+        plan
+    });
+}
+
 /// A mistake shows on the desk, and nothing does without it.
 #[track_caller]
 fn check_on_the_desk(mutation: Inner, excess: impl Fn() -> u64) {

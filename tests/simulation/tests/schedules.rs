@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use tidegate_simulation::clock::Moment;
-use tidegate_simulation::plan::Fault;
 use tidegate_simulation::{Counts, Family, Plan, Weather, World};
 
 /// Runs the seeds, or only the one that `TIDEGATE_SIMULATION_SEED` names.
@@ -26,48 +24,38 @@ pub(crate) fn run(name: &str, seeds: Range<u64>, draw: impl Fn(u64) -> Plan) -> 
 
 /// The seeds of a family, in any weather. The run means something only if much was admitted and much went wrong.
 #[track_caller]
-fn check(name: &str, family: Family, seeds: Range<u64>, except: impl Fn(&mut Plan)) {
+fn check(name: &str, family: Family, seeds: Range<u64>) {
     let count = seeds.end - seeds.start;
-    let counts = run(name, seeds, |seed| {
-        let mut plan = Plan::draw(seed, family, Weather::Hostile);
-        except(&mut plan);
-        plan
-    });
+    let counts = run(name, seeds, |seed| Plan::draw(seed, family, Weather::Hostile));
     if counts.schedules == count {
         assert!(counts.admitted > count * 50, "{} admitted", counts.admitted);
         assert!(counts.faults > count, "{} faults", counts.faults);
     }
 }
 
-/// Whether an act of an operator changes what a limit means.
-fn redefines((_, fault): &(Moment, Fault)) -> bool {
-    matches!(fault, Fault::Change { .. } | Fault::Reset { .. })
-}
-
 #[test]
 fn i1_i9_i10_a_rate_admits_in_no_interval_more_than_burst_and_rate() {
-    check("i1", Family::Rate, 0..2_000, |_| {});
+    check("i1", Family::Rate, 0..2_000);
 }
 
 #[test]
 fn i3_a_window_admits_in_no_interval_of_its_length_more_than_its_number() {
-    check("i3_a_window", Family::Window, 0..1_000, |_| {});
+    check("i3_a_window", Family::Window, 0..1_000);
 }
 
 #[test]
 fn i3_a_quota_admits_in_no_window_of_its_calendar_more_than_its_number() {
-    check("i3_a_quota", Family::Quota, 0..1_000, |_| {});
+    check("i3_a_quota", Family::Quota, 0..1_000);
 }
 
 #[test]
 fn concurrency_never_has_more_requests_running_than_its_number() {
-    // Isolates still keep the permits that they had before a limit was lowered.
-    check("concurrency", Family::Concurrency, 0..1_000, |plan| plan.faults.retain(|fault| !redefines(fault)));
+    check("concurrency", Family::Concurrency, 0..1_000);
 }
 
 #[test]
 fn every_kind_keeps_its_rule_when_they_decide_together() {
-    check("every_kind", Family::Mixed, 0..500, |plan| plan.faults.retain(|fault| !redefines(fault)));
+    check("every_kind", Family::Mixed, 0..1_000);
 }
 
 /// Seeds at which a rule was broken once, in schedules that are drawn as they were then.
@@ -79,6 +67,8 @@ fn what_was_broken_once_stays_whole() {
         // A reset after a restart: what the instance before had lent was used on top.
         (Family::Quota, &[202_481, 206_701, 206_703, 209_502, 600_199]),
         (Family::Mixed, &[201_123, 205_239]),
+        // Answers that overtook each other, and permits that were claimed with a report from before a restart.
+        (Family::Concurrency, &[1_940, 209_470, 217_476, 218_322, 219_047, 220_644]),
     ];
     for (family, seeds) in broken {
         for seed in seeds {

@@ -17,10 +17,10 @@ mod level;
 mod loans;
 mod row;
 
-use crate::account::{Borrower, Kind, Row, next_era};
+use crate::account::{Borrower, Kind, Report, Row, next_era};
 use crate::answer::Loan;
 use crate::nanos::{CLOCK_TOLERANCE, duration};
-use crate::question::{Held, Remains, Terms};
+use crate::question::{Remains, Terms};
 use crate::rate::Rate;
 use crate::usage::Usage;
 use crate::verdict::Verdict;
@@ -266,7 +266,7 @@ impl Kind for Bucket {
         self.lend_slice(borrower)
     }
 
-    fn claim(&mut self, holder: u64, _sequence: u64, held: Option<&Held>) {
+    fn claim(&mut self, &Report { holder, held, .. }: &Report<'_>) {
         let Some(held) = held else { return };
         if self.loans.hear(holder, 0, self.now).is_some() {
             self.loans.claim(holder, held.id, u64::from(held.share), held.capacity);

@@ -4,23 +4,31 @@
 //! starts a request only if its timeout is over before that, so when permits expire, nothing that was started with them
 //! counts any more, whether its end was heard of or not.
 //!
-//! A holder says with each question how many permits it keeps, and of which answer it has heard last. If that is the last
-//! one that gave it any, the others come home. Else an answer is still on its way, and what it gives stays counted.
+//! A holder says with each question up to which of its questions it takes no answer any more, and how many permits it keeps
+//! of the answers up to there. What later answers bring is added to that, so that no permit is forgotten and none is counted
+//! twice, in whatever order questions and answers come. See [`Record`].
+//!
+//! **A restart.** The row says how many permits are out, without names. A holder's report moves its permits from there to
+//! its record, but only if it was made for this instance, of which the holder has then heard: a report from before the
+//! restart may speak of permits that have come home since and belong to somebody else now.
 
 mod promises;
+mod record;
 mod row;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::account::{Borrower, Kind, Row};
+use crate::account::{Borrower, Kind, Report, Row};
 use crate::allowance::Concurrency;
 use crate::answer::Loan;
+use crate::mutation::{Mutation, makes};
 use crate::nanos::duration;
-use crate::question::{Held, Remains, Terms};
+use crate::question::{Remains, Terms};
 use crate::usage::Usage;
 use crate::verdict::Verdict;
 use promises::Promises;
+use record::Record;
 
 /// For how long requests may be started with a permit that was just granted, in nanoseconds.
 const START_WITHIN: u128 = 2_000_000_000;
@@ -49,20 +57,8 @@ pub(crate) struct InProgress {
     /// What a restart would start from.
     stored: Promises,
     question: Heard,
-}
-
-/// What one isolate may have.
-#[derive(Clone, Copy, Debug, Default)]
-struct Record {
-    /// The latest question that added permits.
-    id: u64,
-    /// The latest question.
-    heard: u64,
-    permits: u64,
-    until: u128,
-    /// For how long requests could be started with the last loan.
-    start_within: u128,
-    demand: u64,
+    /// This account and no other one: a holder that has heard of it says so.
+    era: u64,
 }
 
 /// How long a permit lives that was granted to one request, in nanoseconds. Both ends know it, so no answer says it.
@@ -80,14 +76,12 @@ fn lifetime(timeout: u128, start_within: u128) -> u128 {
 #[derive(Clone, Copy, Debug, Default)]
 struct Heard {
     sequence: u64,
-    /// The holder has permits that this instance knows nothing of.
-    is_foreign: bool,
-    /// Id and expiry of the holder's record before permits were taken, which may yet be undone.
-    before: Option<(u64, u128)>,
+    /// The expiry of the holder's record before permits were taken, which may yet be undone.
+    before: Option<u128>,
 }
 
 impl InProgress {
-    pub(crate) fn open(concurrency: Concurrency, row: Option<&[u8]>, now: u128) -> InProgress {
+    pub(crate) fn open(concurrency: Concurrency, row: Option<&[u8]>, now: u128, era: u64) -> InProgress {
         let stored = row.and_then(|row| row::decode(row, now)).unwrap_or_default();
         let mut account = InProgress {
             requests: u64::from(concurrency.requests()),
@@ -98,6 +92,7 @@ impl InProgress {
             unclaimed: stored.clone(),
             stored,
             question: Heard::default(),
+            era,
         };
         account.advance(now);
         account
@@ -118,7 +113,7 @@ impl InProgress {
 
     /// When at least `permits` more than now will have expired, at the latest.
     fn freed(&self, permits: u64) -> u128 {
-        let records = self.holders.values().map(|record| (record.until, record.permits));
+        let records = self.holders.values().map(|record| (record.until, record.permits()));
         let mut expiries: Vec<(u128, u64)> = records.chain(self.unclaimed.iter()).collect();
         expiries.sort_unstable();
         let mut freed = 0_u64;
@@ -131,23 +126,20 @@ impl InProgress {
         self.now
     }
 
-    /// Gives permits to a holder for `start_within` and a timeout; what it has already lives as long.
+    /// Gives permits to a holder for `start_within` and a timeout; what it has told of lives as long.
     fn give(&mut self, holder: u64, permits: u64, start_within: u128) {
-        let Heard { sequence, is_foreign, .. } = self.question;
+        let sequence = self.question.sequence;
         let until = self.now.saturating_add(lifetime(self.timeout, start_within));
         let record = self.holders.entry(holder).or_default();
-        self.question.before.get_or_insert((record.id, record.until));
-        // Questions may come in another order than they were sent. A holder that has said that it knows of the later one
-        // takes nothing from the earlier one any more.
-        record.id = record.id.max(sequence);
-        record.heard = record.heard.max(sequence);
-        record.permits = record.permits.saturating_add(permits);
+        self.question.before.get_or_insert(record.until);
+        record.grant(sequence, permits);
         record.until = record.until.max(until);
         self.lent = self.lent.saturating_add(permits);
-        if is_foreign {
-            // The answer extends what the holder has from an earlier instance as well, and that is in here.
-            self.unclaimed.extend(until);
-        }
+    }
+
+    /// Returns whether the holder still takes an answer to this question.
+    fn is_open(&self, holder: u64) -> bool {
+        self.holders.get(&holder).is_none_or(|record| record.is_open(self.question.sequence))
     }
 
     fn has_room_for(&self, holder: u64) -> bool {
@@ -171,14 +163,19 @@ impl Kind for InProgress {
     fn advance(&mut self, now: u128) {
         self.now = self.now.max(now);
         let now = self.now;
+        self.unclaimed.advance(now);
+        // While there is something to claim, a report must not come twice.
+        let remember = self.unclaimed.sum() > 0;
         let mut lent = 0_u64;
         self.holders.retain(|_, record| {
             let lives = record.until > now;
-            lent = lent.saturating_add(if lives { record.permits } else { 0 });
-            lives
+            if !lives {
+                record.expire();
+            }
+            lent = lent.saturating_add(record.permits());
+            lives || remember
         });
         self.lent = lent;
-        self.unclaimed.advance(now);
         self.question = Heard::default();
     }
 
@@ -191,7 +188,7 @@ impl Kind for InProgress {
             // The holder has started the request with a permit that it had.
             return true;
         }
-        let fits = self.fits(price) && self.has_room_for(holder);
+        let fits = self.fits(price) && self.has_room_for(holder) && self.is_open(holder);
         if fits {
             self.give(holder, price, START_WITHIN);
         }
@@ -200,11 +197,11 @@ impl Kind for InProgress {
 
     fn undo(&mut self, holder: u64, price: u64) {
         let Some(record) = self.holders.get_mut(&holder) else { return };
-        let permits = price.min(record.permits);
-        record.permits = record.permits.saturating_sub(permits);
-        (record.id, record.until) = self.question.before.unwrap_or((record.id, record.until));
-        self.lent = self.lent.saturating_sub(permits);
-        if record.permits == 0 && record.id == 0 {
+        let before = record.permits();
+        record.revoke(self.question.sequence, price);
+        record.until = self.question.before.unwrap_or(record.until);
+        self.lent = self.lent.saturating_sub(before.saturating_sub(record.permits()));
+        if record.is_empty() {
             self.holders.remove(&holder);
         }
     }
@@ -213,7 +210,7 @@ impl Kind for InProgress {
     fn expect_back(&mut self, _price: u64) {}
 
     fn era(&self) -> u64 {
-        0
+        self.era
     }
 
     fn give_back(&mut self, _era: u64, _price: u64) {}
@@ -238,25 +235,26 @@ impl Kind for InProgress {
 
     fn lend(&mut self, borrower: &Borrower) -> Option<Loan> {
         let Borrower { holder, demand, cost, .. } = *borrower;
-        let known = self.holders.get(&holder).copied().unwrap_or_default();
-        let start_within = known.start_within.saturating_mul(2).clamp(START_WITHIN, LONGEST_START_WITHIN);
+        let known = self.holders.get(&holder)?;
+        let (permits, start_within) = (known.permits(), known.start_within);
+        let start_within = start_within.saturating_mul(2).clamp(START_WITHIN, LONGEST_START_WITHIN);
         let starts = u128::from(demand).saturating_mul(start_within) / 1_000_000_000_000;
         let is_worth_it = starts >= u128::from(cost).saturating_mul(LEAST_STARTS);
         // If the limit was lowered, what is out above it comes home.
         let is_above = self.out() > self.requests;
-        if !is_worth_it || is_above || !self.has_room_for(holder) || (known.permits == 0 && !self.question.is_foreign) {
+        if !is_worth_it || is_above || permits == 0 || !self.is_open(holder) {
             return None;
         }
         // A quarter more than it has, and at most half of what is free for each holder: what it does not use, another
         // one misses until the timeout is over.
         let holders = u64::try_from(self.holders.len()).unwrap_or(u64::MAX).max(1);
         let half = self.available().checked_div(holders.saturating_mul(2)).unwrap_or(0);
-        let deposit = known.permits.div_ceil(4).min(half);
+        let deposit = permits.div_ceil(4).min(half);
         self.give(holder, deposit, start_within);
         let record = self.holders.get_mut(&holder)?;
         (record.start_within, record.demand) = (start_within, demand);
         let lifetime_ms = u32::try_from(lifetime(self.timeout, start_within) / 1_000_000).unwrap_or(u32::MAX);
-        Some(Loan { share: 0, capacity: record.permits, deposit, lifetime_ms })
+        Some(Loan { share: 0, capacity: record.permits(), deposit, lifetime_ms })
     }
 
     /// Permits that lie in reserve keep requests out all the time, and those that are out outlive a timeout.
@@ -264,32 +262,24 @@ impl Kind for InProgress {
         None
     }
 
-    fn claim(&mut self, holder: u64, sequence: u64, held: Option<&Held>) {
-        self.question = Heard { sequence, ..Heard::default() };
-        let mut is_latest = true;
-        if let Some(record) = self.holders.get_mut(&holder) {
-            is_latest = record.heard < sequence;
-            record.heard = record.heard.max(sequence);
-        }
-        let Some(held) = held.filter(|held| held.id != 0) else { return };
-        let known = self.holders.get_mut(&holder);
-        let Some(record) = known.filter(|record| record.id == held.id) else {
-            // Either an answer of this instance is on its way, or the last one was another instance's.
-            self.question.is_foreign = held.capacity > 0;
-            return;
-        };
-        let permits = record.permits;
-        if held.capacity <= permits || !is_latest {
-            record.permits = permits.min(held.capacity);
-            self.lent = self.lent.saturating_sub(permits.saturating_sub(record.permits));
+    fn claim(&mut self, report: &Report<'_>) {
+        let Report { holder, sequence, era, held } = *report;
+        self.question = Heard { sequence, before: None };
+        let Some(held) = held.filter(|_| era == self.era || makes(Mutation::ReportsBelieved)) else { return };
+        let is_known = self.holders.contains_key(&holder);
+        if !is_known && (self.unclaimed.sum() == 0 || !self.has_room_for(holder)) {
             return;
         }
-        // The holder has heard of this instance, and says that it still has permits of an earlier one. That was alive when
-        // this one started, so it is in the row that this one started from.
-        record.until = record.until.max(self.unclaimed.last());
-        let moved = self.unclaimed.take(held.capacity.saturating_sub(permits));
-        record.permits = permits.saturating_add(moved);
-        self.lent = self.lent.saturating_add(moved);
+        let record = self.holders.entry(holder).or_default();
+        let before = record.permits();
+        let foreign = record.report(sequence, held.id, held.capacity);
+        // Whatever has expired since the holder said so is not there any more.
+        let until = self.unclaimed.last();
+        let moved = self.unclaimed.take(foreign);
+        if moved > 0 {
+            record.keep_more(moved, until);
+        }
+        self.lent = self.lent.saturating_sub(before).saturating_add(record.permits());
     }
 
     /// A holder starts nothing with permits that may have expired here.

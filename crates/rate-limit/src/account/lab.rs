@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Account, Borrower};
+use super::{Account, Borrower, Report};
 use crate::answer::Loan;
 use crate::question::{Held, Remains, Terms};
 use crate::verdict::Verdict;
@@ -227,7 +227,7 @@ impl<'a> World<'a> {
         let kind = self.account.kind_mut();
         kind.advance(clock);
         assert!(kind.adapt(&(self.terms)(clock)));
-        kind.claim(holder, sequence, question.held.as_ref());
+        kind.claim(&Report { holder, sequence, era: 0, held: question.held.as_ref() });
         if let Some(remains) = question.remains {
             kind.take_back(holder, remains);
         }

@@ -11,11 +11,11 @@ mod row;
 use std::time::Duration;
 
 use crate::account::leases::{LONGEST_LIFETIME, Leases, RESERVE_LIFETIME};
-use crate::account::{Borrower, Kind, Row, leases, next_era};
+use crate::account::{Borrower, Kind, Report, Row, leases, next_era};
 use crate::allowance::Windows;
 use crate::answer::Loan;
 use crate::nanos::{CLOCK_TOLERANCE, duration};
-use crate::question::{Held, Remains, Terms};
+use crate::question::{Remains, Terms};
 use crate::usage::Usage;
 use crate::verdict::Verdict;
 use inherited::Inherited;
@@ -254,7 +254,7 @@ impl Kind for Escrow {
         Some(self.lent(lent))
     }
 
-    fn claim(&mut self, holder: u64, _sequence: u64, held: Option<&Held>) {
+    fn claim(&mut self, &Report { holder, held, .. }: &Report<'_>) {
         if let Some(held) = held {
             self.leases.claim(holder, held);
         }

@@ -11,11 +11,11 @@ mod row;
 mod slots;
 
 use crate::account::leases::{Leases, Lent};
-use crate::account::{Borrower, Kind, Row, next_era};
+use crate::account::{Borrower, Kind, Report, Row, next_era};
 use crate::allowance::Window;
 use crate::answer::Loan;
 use crate::nanos::duration;
-use crate::question::{Held, Remains, Terms};
+use crate::question::{Remains, Terms};
 use crate::usage::Usage;
 use crate::verdict::Verdict;
 use slots::Slots;
@@ -281,7 +281,7 @@ impl Kind for Ring {
         Some(loan)
     }
 
-    fn claim(&mut self, holder: u64, _sequence: u64, held: Option<&Held>) {
+    fn claim(&mut self, &Report { holder, held, .. }: &Report<'_>) {
         if let Some(held) = held {
             self.leases.claim(holder, held);
         }

@@ -125,6 +125,8 @@ impl Entry {
             *self = Entry { debt, debt_at, touched, permits, ..new };
             if let (Some(permits), Allowance::Concurrency(concurrency)) = (&mut self.permits, &self.allowance) {
                 permits.lower(u64::from(concurrency.requests()));
+                // As of everything else, answers to what was asked before are not taken.
+                permits.close_all();
             }
         }
         self.roll(now);
@@ -308,7 +310,7 @@ impl Entry {
     }
 
     /// Returns what to ask the object. Debts and credits go along; without an answer the debts come back.
-    pub(super) fn item(&mut self, want: &Want, paid: u64, now: Duration) -> Item {
+    pub(super) fn item(&mut self, want: &Want, paid: u64, sequence: u64, now: Duration) -> Item {
         let terms = terms(&self.allowance, now);
         let slice_ends = self.reserve.is_none_or(|slice| slice.is_old(nanos(now)));
         let flags = Flags {
@@ -323,7 +325,8 @@ impl Entry {
             capacity: if lease.share == 0 { lease.usable() } else { lease.capacity },
             stored: lease.with_sent(),
         });
-        let held = self.permits.as_mut().map(|permits| permits.report(nanos(now))).or(held);
+        let held = self.permits.as_mut().map(|permits| permits.report(sequence, nanos(now))).or(held);
+        let era = self.permits.as_ref().map_or(self.era, |permits| permits.era());
         let (debt, credit) = (std::mem::take(&mut self.debt), std::mem::take(&mut self.credit));
         self.debt_sent = self.debt_sent.saturating_add(debt);
         Item {
@@ -338,7 +341,7 @@ impl Entry {
             debt,
             debt_age_ms: u32::try_from(nanos(now).saturating_sub(self.debt_at) / 1_000_000).unwrap_or(u32::MAX),
             credit,
-            era: self.era,
+            era,
         }
     }
 

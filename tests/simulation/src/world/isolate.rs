@@ -195,7 +195,10 @@ impl World {
             }
         }
         let Isolate { holder, clock, .. } = &mut self.isolates[isolate];
-        holder.release(receipt, clock.read(now));
+        if let Some(ask) = holder.release(receipt, clock.read(now)) {
+            self.counts.refreshes += 1;
+            self.call(isolate, ask, None);
+        }
     }
 
     /// An answer reaches an isolate, or the news that there is none.

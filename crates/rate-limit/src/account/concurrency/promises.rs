@@ -44,13 +44,6 @@ impl Promises {
         self.by_expiry.retain(|(until, _)| *until > now);
     }
 
-    /// Lets nothing expire before `until`.
-    pub(super) fn extend(&mut self, until: u128) {
-        for (expiry, _) in &mut self.by_expiry {
-            *expiry = (*expiry).max(until);
-        }
-    }
-
     /// Takes out so many, if there are as many, and returns how many. Those that expire first: whose they are is not
     /// known, and what stays must last as long as anybody else's.
     pub(super) fn take(&mut self, permits: u64) -> u64 {

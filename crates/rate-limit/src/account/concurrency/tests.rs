@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::holder::permits::{Permits, Started};
+use crate::holder::permits::{Brought, Permits, Started};
+use crate::question::Held;
 
 const MS: u128 = 1_000_000;
 const SECOND: u128 = 1_000_000_000;
+const ERA: u64 = 7;
 const START: u128 = 1_795_046_400 * SECOND;
 
 fn terms(requests: u32, timeout_ms: u64) -> Concurrency {
@@ -16,17 +18,19 @@ fn terms(requests: u32, timeout_ms: u64) -> Concurrency {
 }
 
 fn opened(requests: u32, row: Option<&[u8]>, now: u128) -> InProgress {
-    InProgress::open(terms(requests, 10_000), row, now)
+    InProgress::open(terms(requests, 10_000), row, now, ERA)
 }
 
-fn held(id: u64, capacity: u64) -> Held {
-    Held { id, share: 0, capacity, stored: 0 }
-}
-
-/// A question of a holder that keeps so many permits of the answer `id`, and wants one.
-fn ask(account: &mut InProgress, holder: u64, sequence: u64, id: u64, kept: u64) -> bool {
+/// A holder says that it keeps so many permits of the answers up to `closed`.
+fn tell(account: &mut InProgress, holder: u64, sequence: u64, closed: u64, kept: u64) {
+    let held = Held { id: closed, share: 0, capacity: kept, stored: 0 };
     account.advance(account.now);
-    account.claim(holder, sequence, Some(&held(id, kept)));
+    account.claim(&Report { holder, sequence, era: account.era, held: Some(&held) });
+}
+
+/// The same, and wants one more.
+fn ask(account: &mut InProgress, holder: u64, sequence: u64, closed: u64, kept: u64) -> bool {
+    tell(account, holder, sequence, closed, kept);
     account.take(holder, 1)
 }
 
@@ -42,30 +46,56 @@ fn at_most_so_many_are_out_and_each_comes_home_when_its_timeout_is_over() {
 }
 
 #[test]
-fn what_a_holder_no_longer_keeps_comes_home_if_it_knows_of_all_it_got() {
+fn what_a_holder_no_longer_keeps_comes_home_and_what_is_on_its_way_does_not() {
     let mut account = opened(10, None, START);
     for sequence in 1..=4 {
-        assert!(ask(&mut account, 1, sequence, sequence - 1, sequence - 1));
+        let heard = 2.min(sequence - 1);
+        assert!(ask(&mut account, 1, sequence, heard, heard));
     }
     assert_eq!(account.lent, 4);
     // The answers to 3 and 4 are on their way.
-    account.claim(1, 5, Some(&held(2, 1)));
-    assert_eq!(account.lent, 4);
-    account.claim(1, 6, Some(&held(4, 1)));
+    tell(&mut account, 1, 5, 2, 1);
+    assert_eq!(account.lent, 3);
+    tell(&mut account, 1, 6, 5, 1);
     assert_eq!(account.lent, 1);
-    account.claim(1, 7, Some(&held(4, 0)));
+    // This one was sent before.
+    tell(&mut account, 1, 5, 2, 2);
+    assert_eq!(account.lent, 1);
+    tell(&mut account, 1, 7, 6, 0);
     assert_eq!(account.lent, 0);
+}
+
+#[test]
+fn answers_in_any_order_are_counted_once() {
+    let mut account = opened(10, None, START);
+    // The question 2 comes before the question 1, and its answer is heard first.
+    assert!(ask(&mut account, 1, 2, 0, 0) && ask(&mut account, 1, 1, 0, 0));
+    assert_eq!(account.lent, 2);
+    // It is not told of, because an earlier one is still waited for.
+    tell(&mut account, 1, 3, 0, 0);
+    assert_eq!(account.lent, 2);
+    tell(&mut account, 1, 4, 3, 2);
+    assert_eq!(account.lent, 2);
+}
+
+#[test]
+fn nothing_is_given_to_a_question_whose_answer_is_not_taken_any_more() {
+    let mut account = opened(10, None, START);
+    assert!(ask(&mut account, 1, 1, 0, 0));
+    tell(&mut account, 1, 3, 2, 1);
+    assert!(!ask(&mut account, 1, 2, 0, 0));
+    assert_eq!(account.lent, 1);
 }
 
 #[test]
 fn a_lowered_limit_lends_nothing_until_what_is_above_it_is_home() {
     let mut account = opened(10, None, START);
-    account.claim(1, 1, None);
+    tell(&mut account, 1, 1, 0, 0);
     assert!(account.take(1, 8) && account.adapt(&Terms::Concurrency(terms(4, 10_000))));
     let borrower = Borrower { holder: 1, sequence: 2, demand: 10_000, cost: 1, held: 0, lease: 0 };
-    account.claim(1, 2, Some(&held(1, 8)));
+    tell(&mut account, 1, 2, 1, 8);
     assert!(account.lend(&borrower).is_none() && !account.fits(1));
-    account.claim(1, 3, Some(&held(1, 3)));
+    tell(&mut account, 1, 3, 2, 3);
     assert!(account.lend(&borrower).is_some() && account.fits(1));
 }
 
@@ -74,14 +104,13 @@ fn an_undone_permit_leaves_nothing() {
     let mut account = opened(10, None, START);
     ask(&mut account, 1, 1, 0, 0);
     account.advance(START + SECOND);
-    account.claim(1, 2, Some(&held(1, 1)));
-    let before = account.holders[&1];
+    tell(&mut account, 1, 2, 1, 1);
+    let before = account.holders[&1].until;
     assert!(account.take(1, 2) && account.take(1, 3));
     account.undo(1, 3);
     account.undo(1, 2);
-    assert_eq!((account.holders[&1].id, account.holders[&1].until), (before.id, before.until));
-    assert_eq!(account.lent, 1);
-    account.claim(2, 1, None);
+    assert_eq!((account.holders[&1].until, account.lent), (before, 1));
+    tell(&mut account, 2, 1, 0, 0);
     assert!(account.take(2, 1));
     account.undo(2, 1);
     assert_eq!((account.lent, account.holders.len()), (1, 1));
@@ -99,12 +128,12 @@ fn whoever_waits_comes_again_in_a_second_or_when_a_permit_expires() {
 #[test]
 fn a_holder_that_comes_often_gets_a_quarter_more_for_longer() {
     let mut account = opened(100, None, START);
-    account.claim(1, 1, None);
+    tell(&mut account, 1, 1, 0, 0);
     account.take(1, 8);
     let mut borrower = Borrower { holder: 1, sequence: 1, demand: 10_000, cost: 1, lease: 0, held: 0 };
     let mut lend = |sequence, demand| {
         borrower = Borrower { sequence, demand, ..borrower };
-        account.claim(1, sequence, Some(&held(sequence - 1, 8)));
+        tell(&mut account, 1, sequence, sequence - 1, 8);
         account.lend(&borrower).map(|loan| (loan.deposit, loan.capacity, loan.lifetime_ms))
     };
     assert_eq!(lend(2, 1_000), None);
@@ -119,14 +148,19 @@ fn after_a_restart_what_was_out_stays_out_until_its_holders_claim_it_or_it_expir
         ask(&mut account, 1, sequence, sequence - 1, sequence - 1);
     }
     let row = account.row().unwrap();
-    let mut account = opened(20, Some(&row.bytes), START + SECOND);
+    let mut account = InProgress::open(terms(20, 10_000), Some(&row.bytes), START + SECOND, ERA + 1);
     assert_eq!((account.unclaimed.sum(), account.available()), (6, 14));
-    // A question that was sent before the restart proves nothing.
-    assert!(ask(&mut account, 1, 5, 4, 4));
+    // A question of a holder that has not heard of this instance proves nothing.
+    let held = Held { id: 4, share: 0, capacity: 4, stored: 0 };
+    account.claim(&Report { holder: 1, sequence: 5, era: ERA, held: Some(&held) });
+    assert!(account.take(1, 1));
     assert_eq!((account.unclaimed.sum(), account.lent), (6, 1));
-    // One that knows of this instance's answer does.
+    // One that has does, once.
     assert!(ask(&mut account, 1, 6, 5, 5));
     assert_eq!((account.unclaimed.sum(), account.lent), (2, 6));
+    tell(&mut account, 1, 8, 7, 0);
+    tell(&mut account, 1, 6, 5, 5);
+    assert_eq!((account.unclaimed.sum(), account.lent), (2, 0));
     account.advance(START + 40 * SECOND);
     assert_eq!(account.out(), 0);
 }
@@ -208,8 +242,8 @@ fn schedules() -> impl Strategy<Value = Vec<Step>> {
 
 #[derive(Clone, Debug)]
 enum Message {
-    Question { holder: u64, sequence: u64, sent: u128, waits: bool, held: Held },
-    Answer { holder: u64, sequence: u64, sent: u128, taken: bool, waits: bool, loan: Option<Loan> },
+    Question { holder: u64, sequence: u64, sent: u128, waits: bool, era: u64, held: Held },
+    Answer { holder: u64, sequence: u64, sent: u128, taken: bool, waits: bool, era: u64, loan: Option<Loan> },
 }
 
 #[derive(Default)]
@@ -237,7 +271,7 @@ impl World {
     fn new(limit: Concurrency) -> World {
         World {
             limit,
-            account: InProgress::open(limit, None, START),
+            account: InProgress::open(limit, None, START, ERA),
             row: None,
             answered: BTreeSet::new(),
             now: START,
@@ -265,9 +299,10 @@ impl World {
         let isolate = &mut self.isolates[index];
         isolate.sequence += 1;
         isolate.pending.insert(isolate.sequence);
-        let held = isolate.permits.report(self.now as u64);
+        let held = isolate.permits.report(isolate.sequence, self.now as u64);
+        let (era, sent) = (isolate.permits.era(), self.now);
         let Isolate { id: holder, sequence, .. } = *isolate;
-        self.wire.push(Message::Question { holder, sequence, sent: self.now, waits, held });
+        self.wire.push(Message::Question { holder, sequence, sent, waits, era, held });
     }
 
     fn step(&mut self, step: Step) {
@@ -300,7 +335,7 @@ impl World {
             Step::Lose(index) if index < self.wire.len() => drop(self.wire.remove(index)),
             Step::Deliver(..) | Step::Lose(_) => {}
             Step::Restart => {
-                self.account = InProgress::open(self.limit, self.row.as_deref(), self.now);
+                self.account = InProgress::open(self.limit, self.row.as_deref(), self.now, self.account.era + 1);
                 self.answered.clear();
             }
             Step::Kill(index) => {
@@ -313,24 +348,25 @@ impl World {
 
     fn deliver(&mut self, message: Message) {
         match message {
-            Message::Question { holder, sequence, sent, waits, held } => {
+            Message::Question { holder, sequence, sent, waits, era, held } => {
                 if !self.answered.insert((holder, sequence)) {
                     return;
                 }
                 let account = &mut self.account;
                 account.advance(self.now);
-                account.claim(holder, sequence, Some(&held));
+                account.claim(&Report { holder, sequence, era, held: Some(&held) });
                 let taken = waits && account.take(holder, 1);
                 let loan = account.lend(&Borrower { holder, sequence, demand: 4_000, cost: 1, lease: 0, held: 0 });
                 if let Some(row) = account.row() {
                     self.row = Some(row.bytes);
                 }
-                let sum: u64 = account.holders.values().map(|record| record.permits).sum();
+                let sum: u64 = account.holders.values().map(|record| record.permits()).sum();
                 assert_eq!(account.lent, sum);
                 assert!(account.out() <= u64::from(self.limit.requests()));
-                self.wire.push(Message::Answer { holder, sequence, sent, taken, waits, loan });
+                let era = account.era();
+                self.wire.push(Message::Answer { holder, sequence, sent, taken, waits, era, loan });
             }
-            Message::Answer { holder, sequence, sent, taken, waits, loan } => {
+            Message::Answer { holder, sequence, sent, taken, waits, era, loan } => {
                 let Some(index) = self.isolates.iter().position(|isolate| isolate.id == holder) else { return };
                 let isolate = &mut self.isolates[index];
                 if !isolate.pending.remove(&sequence) {
@@ -338,7 +374,8 @@ impl World {
                 }
                 let timeout = self.limit.timeout().as_nanos() as u64;
                 let (sent, now) = (sent as u64, self.now as u64);
-                isolate.permits.receive(sequence, u64::from(taken), loan.as_ref(), timeout, sent, now);
+                let brought = Brought { sequence, sent, era, taken: u64::from(taken), loan: loan.as_ref() };
+                isolate.permits.receive(&brought, timeout, now);
                 if waits && taken {
                     self.start(index);
                 }

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::account::lab::{MS, World, schedules};
+use crate::question::Held;
 
 const SECOND: u128 = 1_000_000_000;
 /// A moment in 2026, at the start of a slot of each window below.
@@ -89,7 +90,12 @@ fn what_is_left_of_a_lease_moves_on_with_it_and_what_was_spent_does_not() {
     let borrower = Borrower { holder: 1, sequence: 1, demand: 10_000, cost: 1, lease: 0, held: 0 };
     account.lend(&borrower).unwrap();
     account.advance(START + SECOND);
-    account.claim(1, 2, Some(&Held { id: 1, share: 0, capacity: 10, stored: 0 }));
+    account.claim(&Report {
+        holder: 1,
+        sequence: 2,
+        era: 0,
+        held: Some(&Held { id: 1, share: 0, capacity: 10, stored: 0 }),
+    });
     let loan = account.lend(&Borrower { sequence: 2, ..borrower }).unwrap();
     assert_eq!((loan.deposit, loan.lifetime_ms), (38, 4_000));
     account.advance(START + 67 * SECOND);

@@ -4,6 +4,7 @@ use super::{Entry, LONGEST_DENIAL, Quiet, Sent, nanos};
 use crate::allowance::Allowance;
 use crate::answer::Grant;
 use crate::holder::lease::{Lease, PATIENCE};
+use crate::holder::permits::Brought;
 use crate::question::{Item, Remains, Terms};
 use crate::verdict::Verdict;
 
@@ -74,7 +75,9 @@ impl Entry {
         let passes = charged && grant.verdict.is_allowed();
         let taken = if passes { price.saturating_sub(item.paid) } else { 0 };
         permits.answered(question.sequence);
-        permits.receive(question.sequence, taken, grant.loan.as_ref(), timeout, question.sent, now);
+        let Sent { sequence, sent } = question;
+        let brought = Brought { sequence, sent, era: grant.era, taken, loan: grant.loan.as_ref() };
+        permits.receive(&brought, timeout, now);
         if passes {
             permits.try_start(price, timeout, now);
         }
@@ -131,6 +134,7 @@ impl Entry {
         self.debt = self.debt.saturating_add(item.debt);
         if let Some(permits) = &mut self.permits {
             permits.answered(question.sequence);
+            let _told = permits.close(question.sequence);
         }
         if self.counts_like(&item.terms)
             && let Some(lease) = self.lease_that_sent(item, question, now)
@@ -165,10 +169,10 @@ mod tests {
         let mut entry = Entry::new(&want, 0, 0);
         entry.debt = 3;
         entry.credit(1, 2);
-        let sent = entry.item(&want, 0, Duration::ZERO);
+        let sent = entry.item(&want, 0, 1, Duration::ZERO);
         assert_eq!((sent.debt, sent.credit), (3, 2));
         entry.unanswered(&sent, Sent { sequence: 1, sent: 0 }, 0);
-        let again = entry.item(&want, 0, Duration::ZERO);
+        let again = entry.item(&want, 0, 1, Duration::ZERO);
         assert_eq!((again.debt, again.credit), (3, 0));
     }
 }

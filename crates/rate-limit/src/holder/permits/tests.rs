@@ -5,10 +5,18 @@ use super::*;
 const SECOND: u64 = 1_000_000_000;
 const TIMEOUT: u64 = 10 * SECOND;
 
+const ERA: u64 = 7;
+
+/// The answer to a question that was sent at second 100.
+fn brings(sequence: u64, taken: u64) -> Brought<'static> {
+    Brought { sequence, sent: 100 * SECOND, era: ERA, taken, loan: None }
+}
+
 /// Permits that the first question brought, sent at second 100.
 fn granted(count: u64) -> Permits {
     let mut permits = Permits::default();
-    permits.receive(1, count, None, TIMEOUT, 100 * SECOND, 100 * SECOND);
+    permits.report(1, 100 * SECOND);
+    permits.receive(&brings(1, count), TIMEOUT, 100 * SECOND);
     permits
 }
 
@@ -37,30 +45,103 @@ fn a_permit_is_free_again_when_its_request_ends_or_its_timeout_is_over() {
     assert_eq!(permits.in_use(111 * SECOND), 0);
 }
 
+/// Uses all permits for a moment, so that the next report gives none of them back, and reports.
+fn used_and_reported(permits: &mut Permits, sequence: u64, now: u64) -> Held {
+    let started: Vec<_> = std::iter::from_fn(|| permits.start(1, SECOND, now)).collect();
+    started.into_iter().for_each(|started| permits.finish(started));
+    permits.report(sequence, now)
+}
+
+/// A report whose question is answered at once, with nothing.
+fn reported(permits: &mut Permits, sequence: u64) -> Held {
+    let held = permits.report(sequence, 100 * SECOND);
+    permits.close(sequence);
+    held
+}
+
 #[test]
 fn a_report_gives_back_what_was_not_in_use_lately() {
     let mut permits = granted(9);
     let started: Vec<_> = (0..5).filter_map(|_| permits.start(1, TIMEOUT, 100 * SECOND)).collect();
     started.into_iter().for_each(|started| permits.finish(started));
-    let capacities = [(); 3].map(|()| permits.report(100 * SECOND).capacity);
+    let capacities = [2, 3, 4].map(|sequence| reported(&mut permits, sequence).capacity);
     assert_eq!(capacities, [5, 5, 0]);
     let mut permits = granted(9);
     let _started = permits.start(2, TIMEOUT, 100 * SECOND).unwrap();
     permits.return_idle();
-    assert_eq!(permits.report(100 * SECOND).capacity, 2);
+    assert_eq!(permits.report(2, 100 * SECOND).capacity, 2);
 }
 
 #[test]
-fn an_answer_that_the_object_takes_for_lost_brings_nothing() {
+fn answers_in_any_order_bring_what_they_bring_once() {
     let mut permits = granted(1);
-    permits.receive(3, 1, None, TIMEOUT, 100 * SECOND, 100 * SECOND);
-    permits.receive(2, 1, None, TIMEOUT, 100 * SECOND, 100 * SECOND);
+    for sequence in [2, 3, 4] {
+        used_and_reported(&mut permits, sequence, 100 * SECOND);
+    }
+    permits.receive(&brings(4, 1), TIMEOUT, 100 * SECOND);
+    permits.receive(&brings(2, 1), TIMEOUT, 100 * SECOND);
+    permits.receive(&brings(2, 1), TIMEOUT, 100 * SECOND);
     assert_eq!(permits.free(TIMEOUT, 100 * SECOND), 3);
     let _running = permits.start(3, TIMEOUT, 100 * SECOND).unwrap();
-    assert_eq!(permits.report(100 * SECOND).id, 3);
-    permits.receive(2, 1, None, TIMEOUT, 100 * SECOND, 100 * SECOND);
-    permits.receive(4, 1, None, TIMEOUT, 100 * SECOND, 113 * SECOND);
-    assert_eq!(permits.free(TIMEOUT, 100 * SECOND), 0);
+    // The answer to 3 is still waited for: what came after it is not told of.
+    let told = [5, 6].map(|sequence| used_and_reported(&mut permits, sequence, 100 * SECOND));
+    assert_eq!(told.map(|held| (held.id, held.capacity)), [(2, 2); 2]);
+    // It comes too late.
+    permits.receive(&brings(3, 1), TIMEOUT, 113 * SECOND);
+    assert_eq!(permits.free(TIMEOUT, 113 * SECOND), 0);
+}
+
+#[test]
+fn whose_answer_is_not_waited_for_brings_nothing() {
+    let mut permits = granted(1);
+    used_and_reported(&mut permits, 2, 100 * SECOND);
+    permits.close_all();
+    permits.receive(&brings(2, 1), TIMEOUT, 100 * SECOND);
+    assert_eq!((permits.free(TIMEOUT, 100 * SECOND), used_and_reported(&mut permits, 3, 100 * SECOND).id), (1, 2));
+    // One that is not answered holds up nobody for ever.
+    assert_eq!(permits.report(4, 100 * SECOND).id, 2);
+    assert_eq!(permits.report(5, 100 * SECOND + PATIENCE).id, 4);
+}
+
+#[test]
+fn not_more_answers_are_waited_for_than_there_is_room() {
+    let mut permits = Permits::default();
+    let many = MAX_OPEN as u64;
+    let reports: Vec<_> = (1..=many + 1).map(|sequence| permits.report(sequence, 100 * SECOND)).collect();
+    assert!(reports.iter().all(|held| held.id == 0));
+    permits.receive(&brings(many, 1), TIMEOUT, 100 * SECOND);
+    permits.receive(&brings(many + 1, 1), TIMEOUT, 100 * SECOND);
+    assert_eq!(permits.free(TIMEOUT, 100 * SECOND), 1);
+}
+
+#[test]
+fn an_answer_of_the_instance_that_was_told_extends_what_its_question_has_told() {
+    for (era, free) in [(ERA, 2), (ERA + 1, 1)] {
+        let mut permits = granted(1);
+        used_and_reported(&mut permits, 2, 102 * SECOND);
+        let brought = Brought { sent: 102 * SECOND, era, ..brings(2, 1) };
+        permits.receive(&brought, TIMEOUT, 102 * SECOND);
+        // Here the first one alone is too old for a new request.
+        assert_eq!(permits.free(TIMEOUT, 103 * SECOND), free);
+    }
+}
+
+#[test]
+fn a_request_that_goes_on_needs_a_permit_that_lives_as_long() {
+    let mut permits = granted(2);
+    used_and_reported(&mut permits, 2, 104 * SECOND);
+    let brought = Brought { sent: 104 * SECOND, era: ERA + 1, ..brings(2, 1) };
+    permits.receive(&brought, TIMEOUT, 104 * SECOND);
+    // Two that expire at second 112, and one that expires at second 116.
+    assert_eq!(permits.free(TIMEOUT, 102 * SECOND), 3);
+    let first = permits.start(1, TIMEOUT, 101 * SECOND).unwrap();
+    assert_eq!((permits.free(TIMEOUT, 101 * SECOND), permits.free(TIMEOUT, 105 * SECOND)), (2, 1));
+    let second = permits.start(1, TIMEOUT, 105 * SECOND).unwrap();
+    assert_eq!((permits.free(TIMEOUT, 105 * SECOND), permits.free(2 * SECOND, 105 * SECOND)), (0, 1));
+    permits.finish(first);
+    assert_eq!(permits.free(TIMEOUT, 105 * SECOND), 0);
+    permits.finish(second);
+    assert_eq!(permits.free(TIMEOUT, 105 * SECOND), 1);
 }
 
 #[test]
@@ -70,7 +151,7 @@ fn what_is_in_progress_counts_though_what_was_lent_is_forgotten() {
     permits.drop_lent();
     assert_eq!((permits.free(TIMEOUT, 100 * SECOND), permits.in_use(100 * SECOND)), (0, 2));
     permits.return_idle();
-    assert_eq!(permits.report(100 * SECOND).capacity, 2);
+    assert_eq!(permits.report(2, 100 * SECOND).capacity, 2);
     permits.finish(running);
     assert_eq!(permits.in_use(100 * SECOND), 0);
 }
@@ -82,11 +163,11 @@ fn idle_permits_are_returned_when_nothing_starts_any_more() {
     assert!(!permits.is_to_return(TIMEOUT, 100 * SECOND + SECOND / 2));
     assert!(permits.is_to_return(TIMEOUT, 101 * SECOND));
     permits.return_idle();
-    permits.report(101 * SECOND);
+    permits.report(2, 101 * SECOND);
     permits.finish(running);
     assert!(permits.is_to_return(TIMEOUT, 101 * SECOND));
     permits.return_idle();
-    permits.report(101 * SECOND);
+    permits.report(2, 101 * SECOND);
     assert!(!permits.is_to_return(TIMEOUT, 101 * SECOND));
 }
 
@@ -96,7 +177,7 @@ fn permits_are_renewed_before_nothing_can_be_started_with_them() {
     let _running = permits.start(1, TIMEOUT, 100 * SECOND + SECOND / 2).unwrap();
     assert!(!permits.is_to_renew(TIMEOUT, 101 * SECOND));
     assert!(permits.is_to_renew(TIMEOUT, 101 * SECOND + SECOND / 20));
-    permits.report(101 * SECOND + SECOND / 20);
+    permits.report(2, 101 * SECOND + SECOND / 20);
     assert!(!permits.is_to_renew(TIMEOUT, 101 * SECOND + SECOND / 10));
 }
 
