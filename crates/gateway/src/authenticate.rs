@@ -87,23 +87,24 @@ async fn identify<P: Platform>(
     notes: &mut Notes,
 ) -> Result<Identity, Refused> {
     let credential = credential(auth, head)?;
-    if let Some(verified) = memory.borrow_mut().tokens.get(credential.text(), now) {
+    if let Some(verified) = memory.borrow_mut().tokens.get(credential.presented()?, now) {
         // A token that opens one route says nothing about a route that trusts other issuers.
         if auth.issuers.iter().any(|issuer| *issuer.name == *verified.issuer) {
             let Verified { issuer, claims, .. } = verified;
             return Ok(Identity { issuer, claims, remembered: true });
         }
     }
-    let claimed = Token::parse(credential.text())?.unverified_issuer();
+    let token = credential.token()?;
+    let claimed = Token::parse(token)?.unverified_issuer();
     let mut refused = Refused::Token(tidegate_jwt::Rejection::IssuerMismatch);
     for issuer in auth.issuers.iter().filter(|issuer| Some(issuer.policy.issuer()) == claimed.as_deref()) {
-        match verify(credential.text(), issuer, memory, platform, now, notes).await {
+        match verify(token, issuer, memory, platform, now, notes).await {
             Ok(claims) => {
                 let claims = Rc::new(claims);
                 let name: Rc<str> = issuer.name.as_str().into();
                 let until = claims.valid_until().min(now.saturating_add(Tokens::TRUST));
                 let verified = Verified { issuer: Rc::clone(&name), claims: Rc::clone(&claims), until };
-                memory.borrow_mut().tokens.remember(credential.text(), verified);
+                memory.borrow_mut().tokens.remember(token, verified);
                 return Ok(Identity { issuer: name, claims, remembered: false });
             }
             Err(error) => refused = error,
@@ -119,11 +120,18 @@ enum Credential {
 }
 
 impl Credential {
-    fn text(&self) -> &str {
+    /// What may be a token: one that is remembered was read as one before.
+    fn presented(&self) -> Result<&str, tidegate_jwt::Rejection> {
         match self {
-            // The scheme was checked when the credential was made.
-            Self::Authorization(field) => tidegate_jwt::bearer(field).unwrap_or_default(),
-            Self::Cookie(token) => token,
+            Self::Authorization(field) => tidegate_jwt::presented(field),
+            Self::Cookie(token) => Ok(token),
+        }
+    }
+
+    fn token(&self) -> Result<&str, tidegate_jwt::Rejection> {
+        match self {
+            Self::Authorization(field) => tidegate_jwt::bearer(field),
+            Self::Cookie(token) => Ok(token),
         }
     }
 }
@@ -131,7 +139,6 @@ impl Credential {
 /// `Authorization` wins: a cookie is sent by browsers without anybody asking for it.
 fn credential(auth: &TokenAuth, head: &impl Head) -> Result<Credential, tidegate_jwt::Rejection> {
     if let Some(field) = head.field("authorization") {
-        tidegate_jwt::bearer(&field)?;
         return Ok(Credential::Authorization(field));
     }
     for name in auth.issuers.iter().filter_map(|issuer| issuer.cookie.as_deref()) {

@@ -10,14 +10,23 @@ use crate::rejection::Rejection;
 /// [`Rejection::TokenMissing`] when the field is empty or of another scheme, [`Rejection::AuthorizationMalformed`] when the
 /// scheme is Bearer and anything but one token follows.
 pub fn bearer(authorization: &str) -> Result<&str, Rejection> {
+    let token = presented(authorization)?;
+    if is_b64token(token) { Ok(token) } else { Err(Rejection::AuthorizationMalformed) }
+}
+
+/// What follows the scheme Bearer in an `Authorization` field, whether or not it is a token: enough to find one again that
+/// [`bearer`] has read before.
+///
+/// # Errors
+/// [`Rejection::TokenMissing`] when the field is empty or of another scheme.
+pub fn presented(authorization: &str) -> Result<&str, Rejection> {
     let credentials = authorization.trim_matches([' ', '\t']);
     let (scheme, token) = credentials.split_once(' ').unwrap_or((credentials, ""));
     // RFC 9110, section 11.1: the scheme is case-insensitive.
     if !scheme.eq_ignore_ascii_case("Bearer") {
         return Err(Rejection::TokenMissing);
     }
-    let token = token.trim_start_matches(' ');
-    if is_b64token(token) { Ok(token) } else { Err(Rejection::AuthorizationMalformed) }
+    Ok(token.trim_start_matches(' '))
 }
 
 /// Reads the cookie called `name` from a `Cookie` field (RFC 6265, section 4.2.1). Names are case-sensitive.

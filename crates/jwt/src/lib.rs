@@ -59,7 +59,7 @@ mod key_set;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use claims::Claims;
-pub use credentials::{bearer, constant_time_eq, cookie};
+pub use credentials::{bearer, constant_time_eq, cookie, presented};
 pub use json::object as unique_object;
 pub use jwk::KeyFault;
 pub use key::{Curve, Key, Material};
