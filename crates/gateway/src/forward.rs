@@ -8,47 +8,54 @@ use tidegate_http_cache::Fields as FieldSource;
 
 use crate::route::{Auth, TokenAuth};
 
+// The names are patterns, not lists: each field of each request is held against all of them, and a pattern looks at the
+// length first.
+
 /// Fields that end at this hop (RFC 9110, section 7.6.1) or speak to a proxy (section 11.7).
-const HOP_BY_HOP: &[&str] = &[
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-
-/// Fields by which clients are believed to be somebody else, or to ask for something else; only the gateway may say them.
-const ADDRESSES: &[&str] = &[
-    "client-ip",
-    "forwarded",
-    "true-client-ip",
-    "x-client-ip",
-    "x-cluster-client-ip",
-    "x-forwarded",
-    "x-original-host",
-    "x-original-uri",
-    "x-original-url",
-    "x-real-ip",
-    "x-rewrite-url",
-    // By these, origins take a request for another method than the one that was matched and cached.
-    "x-http-method",
-    "x-http-method-override",
-    "x-method-override",
-];
-
-/// Fields that the gateway sets on every request to an origin.
-const SET: &[&str] = &["cdn-loop", "traceparent", "tracestate", "via", "x-request-id"];
+fn ends_at_this_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
 
 /// Every field under this prefix is ours.
 const FORWARDED_PREFIX: &str = "x-forwarded-";
 
-/// True for a field of the client's that no origin sees, because only the gateway may say it.
+/// True for a field of the client's that no origin sees: by these, clients are believed to be somebody else, or to ask for
+/// something else. Only the gateway may say them.
 pub(crate) fn is_address(name: &str) -> bool {
-    ADDRESSES.contains(&name) || name.starts_with(FORWARDED_PREFIX)
+    matches!(
+        name,
+        "client-ip"
+            | "forwarded"
+            | "true-client-ip"
+            | "x-client-ip"
+            | "x-cluster-client-ip"
+            | "x-forwarded"
+            | "x-original-host"
+            | "x-original-uri"
+            | "x-original-url"
+            | "x-real-ip"
+            | "x-rewrite-url"
+            // By these, origins take a request for another method than the one that was matched and cached.
+            | "x-http-method"
+            | "x-http-method-override"
+            | "x-method-override"
+    ) || name.starts_with(FORWARDED_PREFIX)
+}
+
+/// Fields that the gateway sets on every request to an origin.
+fn is_set(name: &str) -> bool {
+    matches!(name, "cdn-loop" | "traceparent" | "tracestate" | "via" | "x-request-id")
 }
 
 /// This gateway's token in `CDN-Loop` (RFC 8586) and `Via` (RFC 9110, section 7.6.3).
@@ -58,8 +65,9 @@ pub(crate) const SELF: &str = "tidegate";
 #[must_use]
 pub fn is_reserved(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    [HOP_BY_HOP, ADDRESSES, SET].iter().any(|list| list.contains(&name.as_str()))
-        || name.starts_with(FORWARDED_PREFIX)
+    ends_at_this_hop(&name)
+        || is_address(&name)
+        || is_set(&name)
         || matches!(name.as_str(), "host" | "content-length" | "authorization" | "cookie" | "cf-connecting-ip")
 }
 
@@ -110,18 +118,17 @@ impl Protected {
             return self.authorization || is_nominated(name, nominated);
         }
         // CGI and its heirs read `X_User_Id` and `X-User-Id` as one name: no field may pass for another.
-        if name.contains('_') {
+        if name.bytes().any(|byte| byte == b'_') {
             return true;
         }
         self.is_ours(name) || is_nominated(name, nominated)
     }
 
     fn is_ours(&self, name: &str) -> bool {
-        HOP_BY_HOP.contains(&name)
-            || ADDRESSES.contains(&name)
-            || name.starts_with(FORWARDED_PREFIX)
+        ends_at_this_hop(name)
+            || is_address(name)
             // Via, CDN-Loop and the trace are read first, then set again as a whole.
-            || SET.contains(&name)
+            || is_set(name)
             || self.claims.contains(name)
     }
 }
@@ -145,7 +152,7 @@ pub(crate) fn nominates_more_than_the_hop(connection: Option<&str>) -> bool {
     let options = connection.unwrap_or_default().split(',').map(|option| option.trim().to_ascii_lowercase());
     options.into_iter().any(|option| {
         let option = option.as_str();
-        !option.is_empty() && option != "close" && option != "http2-settings" && !HOP_BY_HOP.contains(&option)
+        !option.is_empty() && option != "close" && option != "http2-settings" && !ends_at_this_hop(option)
     })
 }
 
@@ -176,7 +183,7 @@ fn is_field_name(name: &str) -> bool {
 /// A comma followed by a space can't be part of a cookie's value (RFC 6265, section 4.1.1: a cookie-octet is neither),
 /// so it is a joint wherever `name=` follows.
 pub(crate) fn rejoin_cookies(field: &str) -> Option<String> {
-    if !field.contains(", ") {
+    if !field.bytes().zip(field.bytes().skip(1)).any(|pair| pair == (b',', b' ')) {
         return None;
     }
     let mut joined = String::with_capacity(field.len());
