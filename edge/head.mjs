@@ -2,37 +2,31 @@
 
 const encoder = new TextEncoder();
 
-// The fields that a request without a cache is asked for. Reading all values would take as long as the names alone.
-const READ_AT_ONCE = new Set([
-  "authorization",
-  "cdn-loop",
-  "cf-connecting-ip",
-  "connection",
-  "cookie",
-  "traceparent",
-  "tracestate",
-  "upgrade",
-  "via",
-]);
+// The names of the fields that are read at once, by their lengths: a look-up in a set would hash each name of each
+// request first, and reading all values would take as long as the names alone.
+const readAtOnce = [];
 
-// The head of a request as lines: its method, its URL, "1" if it has a body, where the runtime sees the client (colo,
-// country, continent, subdivision, number of the network operator; empty where it doesn't say), name and value of the
-// fields that are read at once, an empty line, and the names of all fields.
+// Says which fields are read at once, as lines.
+export function readAlways(lines) {
+  readAtOnce.length = 0;
+  for (const name of lines.split("\n")) (readAtOnce[name.length] ??= []).push(name);
+}
+
+// The head of a request as lines: its method, its URL, "1" if it has a body, the lines of `place` (empty ones unless they
+// are asked for: the runtime parses them for each request anew), name and value of the fields that are read at once, an
+// empty line, and the names of all fields.
 //
 // Returns how many bytes it wrote, or if they don't fit, a number that is enough.
-export function head(request, into) {
+export function head(request, withPlace, into) {
   const { headers } = request;
   let known = "";
   let names = "";
   for (const name of headers.keys()) {
     names += `\n${name}`;
-    if (READ_AT_ONCE.has(name)) known += `\n${name}\n${headers.get(name)}`;
+    if (readAtOnce[name.length]?.includes(name)) known += `\n${name}\n${headers.get(name)}`;
   }
-  const { colo, country, continent, regionCode, asn } = location(request);
-  const network = Number.isInteger(asn) ? asn : "";
-  const place = `${line(colo)}\n${line(country)}\n${line(continent)}\n${line(regionCode)}\n${network}`;
   const first = `${request.method}\n${request.url}\n${content(request) === null ? "" : "1"}`;
-  const text = `${first}\n${place}${known}\n${names}`;
+  const text = `${first}\n${withPlace ? place(request) : "\n\n\n\n"}${known}\n${names}`;
   const { read, written } = encoder.encodeInto(text, into);
   return read === text.length ? written : text.length * 3;
 }
@@ -66,7 +60,15 @@ export async function textOf(body, bytesMax) {
   return text + decoder.decode();
 }
 
-// Where the runtime sees the client. On a developer's machine a header says it, which may hold anything.
+// Where the runtime sees the client, as lines: colo, country, continent, subdivision, number of the network operator;
+// empty where it doesn't say.
+export function place(request) {
+  const { colo, country, continent, regionCode, asn } = location(request);
+  const network = Number.isInteger(asn) ? asn : "";
+  return `${line(colo)}\n${line(country)}\n${line(continent)}\n${line(regionCode)}\n${network}`;
+}
+
+// On a developer's machine a header says it, which may hold anything.
 function location(request) {
   try {
     return request.cf ?? {};

@@ -10,7 +10,8 @@ import { content } from "./head.mjs";
 const UNCACHED = { cacheTtlByStatus: { "100-599": -1 } };
 
 // Sends one attempt to an origin and tells the exchange how it ended; the exchange knows what comes next. `attempt` is
-// lines: the URL, the names of the fields to remove, separated by commas, then names and values of the fields to set.
+// lines, each with a line feed at its end: the URL, the names of the fields to remove, separated by commas, then names and
+// values of the fields to set.
 //
 // The timeout races the fetch instead of aborting it: a signal costs a sixth of a small request, a timer a thirtieth.
 // What loses the race ends with the request, when the runtime cancels what is still open.
@@ -50,11 +51,19 @@ export function rescued(promise) {
 function send(request, attempt) {
   const { method } = request;
   const body = content(request);
-  const lines = attempt.split("\n");
-  const [url, removed] = lines;
+  // Cut by hand: `split` takes twice as long.
+  let begin = 0;
+  const line = () => {
+    const end = attempt.indexOf("\n", begin);
+    const text = attempt.slice(begin, end);
+    begin = end + 1;
+    return text;
+  };
+  const url = line();
+  const removed = line();
   const headers = new Headers(request.headers);
   if (removed !== "") for (const name of removed.split(",")) headers.delete(name);
-  for (let i = 2; i + 1 < lines.length; i += 2) headers.set(lines[i], lines[i + 1]);
+  while (begin < attempt.length) headers.set(line(), line());
   if (body === null || (method !== "GET" && method !== "HEAD")) {
     return fetch(url, { method, headers, body, redirect: "manual", cf: UNCACHED });
   }

@@ -9,7 +9,7 @@ use tidegate_gateway::forward::PROXY_FIELDS;
 use tidegate_gateway::{Answered, Attempt, Conclusion, Exchange};
 use tidegate_http_cache::Fields;
 use wasm_bindgen::prelude::{JsError, JsValue, wasm_bindgen};
-use web_sys::{Headers, Response};
+use web_sys::Response;
 
 use crate::head::RequestHead;
 use crate::platform::{Body, Workers};
@@ -83,7 +83,8 @@ pub(crate) fn revalidate(exchange: Box<Exchange<Response>>, head: RequestHead, p
 fn begin(exchange: Box<Exchange<Response>>, head: RequestHead, platform: Workers, audience: Audience) -> Promise {
     let Attempt { url, removed, set, sent, timeout } = exchange.attempt();
     // One text, because decoding each further one costs as much as setting a field.
-    let lines = [url.as_str(), &removed.replace('\n', ","), set].join("\n");
+    let removed = if removed.is_empty() { String::new() } else { removed.replace('\n', ",") };
+    let lines = [url.as_str(), &removed, set, ""].join("\n");
     let timeout_ms = timeout.as_secs_f64() * 1_000.0;
     let overdue = sent.saturating_add(timeout).saturating_add(GRACE);
     // The handle is cloned: the request's method of that name would copy the body.
@@ -165,7 +166,7 @@ fn discard(response: Option<&Response>) {
 /// The exchange was given up; the caller answers for it.
 #[wasm_bindgen]
 pub fn answered(number: u32, status: u16, hop: String, response: &Response) -> Result<JsValue, JsValue> {
-    let fields = ResponseFields { headers: response.headers(), hop };
+    let fields = ResponseFields { response, hop };
     take(number)?.conclude(Answered::Response { status, fields: &fields }, Some(response))
 }
 
@@ -188,20 +189,20 @@ pub fn failed(number: u32, reason: String) -> Result<JsValue, JsValue> {
 }
 
 /// The fields of a response, read lazily; those of every response's path came along with it.
-struct ResponseFields {
-    headers: Headers,
+struct ResponseFields<'r> {
+    response: &'r Response,
     /// The names of the fields that end at this hop.
     hop: String,
 }
 
-impl Fields for ResponseFields {
+impl Fields for ResponseFields<'_> {
     fn get(&self, name: &str) -> Option<String> {
         match name {
             "connection" => (!self.hop.is_empty()).then(|| self.hop.clone()),
             // `hop` names those that are there.
             _ if PROXY_FIELDS.contains(&name) => None,
             // An invalid name is the only error, and no rule asks for one.
-            _ => self.headers.get(name).ok().flatten(),
+            _ => self.response.headers().get(name).ok().flatten(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use tidegate_gateway::Head;
 use tidegate_gateway::platform::Content;
 use tidegate_steering::Location;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::{JsError, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::Request;
 
@@ -15,14 +15,41 @@ use crate::js;
 pub(crate) struct RequestHead {
     request: Request,
     text: String,
-    /// Where each line begins and ends.
-    lines: Vec<(usize, usize)>,
-    /// The line of the first name.
+    /// The lines in front of the fields.
+    first: [Line; FIRST],
+    /// Name and value of the fields that are read at once and are there.
+    known: Vec<(Line, Line)>,
+    place: Place,
+    /// Where the names of all fields begin.
     names: usize,
 }
 
+/// Where a line begins and ends.
+type Line = (usize, usize);
+
 /// How many lines stand in front of the fields.
-const FIELDS: usize = 8;
+const FIRST: usize = 8;
+
+/// The first line of the client's place among them.
+const PLACE: usize = 3;
+
+/// The fields that a request without a cache is asked for.
+const READ_AT_ONCE: [&str; 9] = [
+    "authorization",
+    "cdn-loop",
+    "cf-connecting-ip",
+    "connection",
+    "cookie",
+    "traceparent",
+    "tracestate",
+    "upgrade",
+    "via",
+];
+
+/// Tells JavaScript which fields are read at once.
+pub(crate) fn read_always() {
+    js::read_always(&READ_AT_ONCE.join("\n"));
+}
 
 thread_local! {
     /// Where JavaScript writes: the runtime encodes a text into memory in a fifth of the time that a loop over it takes.
@@ -31,84 +58,113 @@ thread_local! {
 
 const SCRATCH_BYTES: usize = 8 * 1024;
 
-fn read(request: &Request, scratch: &mut Vec<u8>) -> Result<String, JsValue> {
-    let mut written = js::head(request, scratch)?;
+/// Whether the head comes with the client's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Each request is asked for it.
+    AtOnce,
+    /// Few are, if any.
+    OnDemand,
+}
+
+fn read(request: &Request, place: Place, scratch: &mut Vec<u8>) -> Result<String, JsValue> {
+    let mut written = js::head(request, place == Place::AtOnce, scratch)?;
     if written > scratch.len() {
         scratch.resize(written, 0);
-        written = js::head(request, scratch)?;
+        written = js::head(request, place == Place::AtOnce, scratch)?;
     }
-    Ok(String::from_utf8_lossy(scratch.get(..written).unwrap_or_default()).into_owned())
+    // What the runtime encodes is always UTF-8; checking is faster than repairing.
+    let bytes = scratch.get(..written).unwrap_or_default();
+    String::from_utf8(bytes.to_vec()).map_err(|_| JsError::new("the head of a request is not UTF-8").into())
 }
 
 impl RequestHead {
     /// # Errors
     /// The runtime's own, if it has one.
-    pub(crate) fn new(request: Request) -> Result<Self, JsValue> {
-        let text = SCRATCH.with_borrow_mut(|scratch| read(&request, scratch))?;
-        let mut lines = Vec::with_capacity(64);
-        let mut begin = 0;
-        for (end, _) in text.match_indices('\n') {
-            lines.push((begin, end));
-            begin = end.saturating_add(1);
-        }
-        lines.push((begin, text.len()));
-        let mut head = Self { request, text, lines, names: 0 };
-        // The names begin after the empty line that stands where one more name of a known field would.
-        let is_empty = |index: &usize| head.line(*index).is_empty();
-        let empty = (FIELDS..head.lines.len()).step_by(2).find(is_empty).unwrap_or(head.lines.len());
-        head.names = empty.saturating_add(1);
-        Ok(head)
+    pub(crate) fn new(request: Request, place: Place) -> Result<Self, JsValue> {
+        let text = SCRATCH.with_borrow_mut(|scratch| read(&request, place, scratch))?;
+        let mut lines = Lines { text: &text, begin: 0 };
+        let first = std::array::from_fn(|_| lines.next());
+        let mut known = Vec::with_capacity(READ_AT_ONCE.len());
+        let names = loop {
+            let name = lines.next();
+            // The names begin after the empty line that stands where one more name of a known field would.
+            if name.0 == name.1 {
+                break lines.begin;
+            }
+            known.push((name, lines.next()));
+        };
+        Ok(Self { first, known, names, place, request, text })
     }
 
     pub(crate) fn request(&self) -> &Request {
         &self.request
     }
 
-    fn line(&self, index: usize) -> &str {
-        let line = self.lines.get(index).and_then(|(begin, end)| self.text.get(*begin..*end));
-        line.unwrap_or_default()
+    fn line(&self, line: Line) -> &str {
+        self.text.get(line.0..line.1).unwrap_or_default()
     }
 
-    /// The fields that were read at once. No value can hold a line feed: RFC 9110, section 5.5.
-    fn known(&self) -> impl Iterator<Item = (&str, &str)> {
-        (FIELDS..self.names).step_by(2).map(|index| (self.line(index), self.line(index.saturating_add(1))))
+    /// The names of all fields, one a line.
+    fn names(&self) -> &str {
+        self.text.get(self.names..).unwrap_or_default()
+    }
+
+    fn first(&self, index: usize) -> &str {
+        self.first.get(index).map_or("", |line| self.line(*line))
+    }
+}
+
+/// Takes one line after the other off a text; when it ends, all further ones are empty.
+struct Lines<'a> {
+    text: &'a str,
+    begin: usize,
+}
+
+impl Lines<'_> {
+    fn next(&mut self) -> Line {
+        let begin = self.begin;
+        let rest = self.text.get(begin..).unwrap_or_default();
+        let end = begin.saturating_add(rest.find('\n').unwrap_or(rest.len()));
+        self.begin = end.saturating_add(1).min(self.text.len());
+        (begin, end)
     }
 }
 
 impl Head for RequestHead {
     fn method(&self) -> &str {
-        self.line(0)
+        self.first(0)
     }
 
     fn url(&self) -> &str {
-        self.line(1)
+        self.first(1)
     }
 
     fn field(&self, name: &str) -> Option<String> {
-        if let Some((_, value)) = self.known().find(|(known, _)| *known == name) {
-            return Some(value.to_owned());
+        // No value can hold a line feed: RFC 9110, section 5.5.
+        if let Some((_, value)) = self.known.iter().find(|(known, _)| self.line(*known) == name) {
+            return Some(self.line(*value).to_owned());
         }
-        let is_there = (self.names..self.lines.len()).any(|index| self.line(index) == name);
-        if is_there { js::field(&self.request, name) } else { None }
+        let is_there = || !READ_AT_ONCE.contains(&name) && self.names().split('\n').any(|known| known == name);
+        if is_there() { js::field(&self.request, name) } else { None }
     }
 
     fn field_names(&self) -> String {
-        let begin = self.lines.get(self.names).map_or(self.text.len(), |(begin, _)| *begin);
-        self.text.get(begin..).unwrap_or_default().to_owned()
+        self.names().to_owned()
     }
 
     fn has_body(&self) -> bool {
-        !self.line(2).is_empty()
+        !self.first(2).is_empty()
     }
 
     fn location(&self) -> Location {
-        let place = |index| Some(self.line(index).to_owned()).filter(|value| !value.is_empty());
-        Location {
-            colo: place(3),
-            country: place(4),
-            continent: place(5),
-            region_code: place(6),
-            asn: self.line(7).parse().ok(),
+        match self.place {
+            Place::AtOnce => location(std::array::from_fn(|index| self.first(index.saturating_add(PLACE)))),
+            Place::OnDemand => {
+                let text = js::place(&self.request);
+                let mut lines = text.split('\n');
+                location(std::array::from_fn(|_| lines.next().unwrap_or_default()))
+            }
         }
     }
 
@@ -117,5 +173,16 @@ impl Head for RequestHead {
             Ok(text) => text.as_string().map_or(Content::TooLarge, Content::Text),
             Err(_) => Content::Unreadable,
         }
+    }
+}
+
+fn location([colo, country, continent, region_code, asn]: [&str; 5]) -> Location {
+    let said = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    Location {
+        colo: said(colo),
+        country: said(country),
+        continent: said(continent),
+        region_code: said(region_code),
+        asn: asn.parse().ok(),
     }
 }

@@ -7,8 +7,13 @@ use web_sys::{Request, Response};
 
 #[wasm_bindgen(raw_module = "../edge/head.mjs")]
 extern "C" {
+    #[wasm_bindgen(js_name = readAlways)]
+    pub(crate) fn read_always(names: &str);
+
     #[wasm_bindgen(catch)]
-    pub(crate) fn head(request: &Request, into: &mut [u8]) -> Result<usize, JsValue>;
+    pub(crate) fn head(request: &Request, with_place: bool, into: &mut [u8]) -> Result<usize, JsValue>;
+
+    pub(crate) fn place(request: &Request) -> String;
 
     pub(crate) fn field(request: &Request, name: &str) -> Option<String>;
 

@@ -24,7 +24,7 @@ use wasm_bindgen::prelude::{JsError, JsValue, wasm_bindgen};
 use wasm_bindgen_futures::future_to_promise;
 use web_sys::Request;
 
-use crate::head::RequestHead;
+use crate::head::{Place, RequestHead};
 use crate::platform::Workers;
 
 pub use crate::exchange::{answered, failed, timed_out};
@@ -38,6 +38,7 @@ pub use crate::purge_do::PurgeObject;
 /// The configuration was compiled by another version of Tidegate; the deployment fails and the old one stays.
 #[wasm_bindgen]
 pub fn start(config: &[u8]) -> Result<(), JsError> {
+    head::read_always();
     state::load(config)
 }
 
@@ -52,7 +53,8 @@ pub fn begin(request: Request, env: Object, ctx: JsValue) -> Result<JsValue, JsV
 
 async fn serve(request: Request, env: Object, ctx: JsValue) -> Result<JsValue, JsValue> {
     let Some(gateway) = state::gateway() else { return js::respond(503, "", &JsValue::NULL).map(JsValue::from) };
-    let head = RequestHead::new(request)?;
+    let place = if gateway.steering.needs_location() { Place::AtOnce } else { Place::OnDemand };
+    let head = RequestHead::new(request, place)?;
     let platform = Workers::new(env, ctx);
     let admitted = admit(&gateway, state::memory(), &head, &platform).await;
     if let Some(issuer) = admitted.refresh {
