@@ -80,7 +80,7 @@ const WASM_FEATURES = [
   "reference-types",
   "sign-ext",
 ];
-const OPTIMISE = ["-Os", ...WASM_FEATURES.map((feature) => `--enable-${feature}`)];
+const OPTIMISE = ["-O3", ...WASM_FEATURES.map((feature) => `--enable-${feature}`)];
 
 const optimised = stampedStep("optimised", {
   title: "optimising the Wasm",
