@@ -74,6 +74,33 @@ fn fair(shares: &[u64], per_second: &[u64]) {
     }
 }
 
+/// Four times as much as the limit gives comes, and the first isolate wants less than its fair part: which share of what it
+/// wants it gets in the last half minute, in hundredths, for each of so many seeds.
+fn of_little(limit: u32, weights: &[u32]) -> Vec<u64> {
+    let load = u64::from(limit) * 4;
+    let wanted = load * 30 * u64::from(weights[0]) / u64::from(weights.iter().sum::<u32>());
+    let got = (0..10).map(|seed| run(calm(seed, per_second(limit), weights, load, 60)).shares[0]);
+    got.map(|got| got * 100 / wanted).collect()
+}
+
+#[test]
+fn i8_who_wants_little_is_not_starved_in_a_shortage() {
+    // From one request in two seconds up. How many come is chance: the fewer, the more.
+    let loads = [
+        (500, &[1, 100, 100, 100, 100, 100][..], 50),
+        (100, &[1, 20, 20, 20, 20], 66),
+        (100, &[1, 100, 100, 100, 100], 50),
+        (20, &[1, 10, 10, 10], 50),
+        (20, &[1, 40, 40, 40], 50),
+        (10, &[1, 10, 10, 10, 10, 10], 33),
+    ];
+    for (limit, weights, least) in loads {
+        let got = of_little(limit, weights);
+        let mean = got.iter().sum::<u64>() / 10;
+        assert!(got.iter().all(|got| *got >= least) && mean >= 70, "{got:?} of {limit} for {weights:?}");
+    }
+}
+
 #[test]
 fn an_attack_on_a_small_limit_costs_few_calls() {
     let Outcome { counts, .. } = run(calm(5, per_second(10), &[1; 50], 2_000, 30));

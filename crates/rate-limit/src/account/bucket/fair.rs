@@ -7,6 +7,9 @@ use crate::rate::Rate;
 /// Nine tenths may be lent: the rest serves isolates that come anew, and those that have too little to lend to.
 pub(super) const LENDABLE: u64 = WHOLE / 10 * 9;
 
+/// In a shortage at most one request of so many costs a question because of those who want little.
+const ASKING: u64 = 30;
+
 /// What all isolates want together, and what each of them gets.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Fair {
@@ -15,6 +18,8 @@ pub(super) struct Fair {
     /// In 2^-32 of the full rate: above `WHOLE`, somebody goes short.
     pub(super) wanted: u64,
     pub(super) members: u64,
+    /// Whoever wants no more than this may ask for each request, even in a shortage.
+    pub(super) little: u64,
     /// An isolate gets so many tenths of its demand.
     tenths: u64,
     /// But nobody more than this.
@@ -36,7 +41,10 @@ impl Fair {
             water_level(LENDABLE, demands.iter().map(|demand| share(*demand, rate).saturating_mul(tenths) / 10))
         };
         let members = u64::try_from(demands.len()).unwrap_or(u64::MAX);
-        Fair { demand, wanted, members, tenths, most }
+        let few = demand / ASKING;
+        let together = demands.iter().filter(|demand| **demand <= few).fold(0_u64, |sum, one| sum.saturating_add(*one));
+        let little = if together <= few { few } else { 0 };
+        Fair { demand, wanted, members, little, tenths, most }
     }
 
     /// Returns whether all together want more than there is.

@@ -39,10 +39,18 @@ impl Bucket {
             return None;
         }
         let lifetime_ms = lifetime(member.lifetime_ms, latest, now);
-        member.lifetime_ms = lifetime_ms;
         self.weigh();
+        // In a shortage, whatever lies here is gone when one comes who wants little. Its part of the rate is its own only
+        // where it is lent, and is worth a question only over a long time.
+        let is_scarce = self.fair.is_scarce();
+        let wants_little = is_scarce && borrower.demand <= self.fair.little;
+        let lifetime_ms = if wants_little { LONGEST_MS } else { lifetime_ms };
+        if let Some(member) = self.loans.members.get_mut(&borrower.holder) {
+            member.lifetime_ms = lifetime_ms;
+        }
         // One request and a half, beside this one, within the time over which demand is averaged.
-        if borrower.demand.saturating_mul(2) < u64::from(borrower.cost).saturating_mul(1_500) {
+        let least = if wants_little { 500 } else { 1_500 };
+        if borrower.demand.saturating_mul(2) < u64::from(borrower.cost).saturating_mul(least) {
             return None;
         }
 
@@ -69,7 +77,8 @@ impl Bucket {
         let lendable = (fill / 10).saturating_mul(9);
         let part = small(u128::from(fill).saturating_mul(u128::from(share)) >> 32);
         // Nobody gets so much of the capacity that for others there is less than their part.
-        let fair = part.max(lendable.checked_div(self.fair.members).unwrap_or(lendable)).max(held);
+        let each = lendable.checked_div(self.fair.members).unwrap_or(lendable);
+        let fair = if is_scarce { each.max(price) } else { part.max(each) }.max(held);
         let lendable = lendable.saturating_sub(others.capacity).min(fair);
         // Half of what is here, or less where several ask, so that one that comes a moment later finds as much. When there
         // has been next to nothing for a while, nobody is served better by what lies here.
@@ -177,7 +186,11 @@ impl Bucket {
     /// Returns how often an isolate should ask during a shortage: all together once in a hundred requests, or in fifty if
     /// what is here would be full before.
     fn pace(&self, holder: u64) -> u128 {
-        let lends = self.loans.members.get(&holder).is_some_and(|member| member.lease.is_some());
+        let member = self.loans.members.get(&holder);
+        if member.is_some_and(|member| member.demand <= self.fair.little) {
+            return 0;
+        }
+        let lends = member.is_some_and(|member| member.lease.is_some());
         // Who has no lease waits for nothing else.
         let longest = if lends { LONGEST / 2 } else { LONGEST / 4 };
         let (members, demand) = (u128::from(self.fair.members), u128::from(self.fair.demand.max(1)));
