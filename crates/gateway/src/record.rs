@@ -2,10 +2,12 @@
 //!
 //! It is the log line, and the source of the counters. It never holds a token, a cookie, a key's value or a query.
 
+mod line;
+
 use serde::Serialize;
 
 /// One request, as the log shows it. Times are milliseconds.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     /// When the request came, since the Unix epoch.
     pub time_ms: u64,
@@ -14,45 +16,33 @@ pub struct Record {
     /// The method.
     pub method: String,
     /// The normalised path, without the query.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub path: String,
     /// The route that won.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<String>,
     /// `none`, `token`, `remembered` (a token seen before), or the code of the rejection.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub auth: Option<&'static str>,
     /// The issuer whose token was accepted.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
     /// Each limit's verdict.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<LimitRecord>,
     /// Who decided about them: `lease` (this isolate, from what it was lent), `authority` (the Durable Object), or
     /// `unreachable` (the written direction of each).
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub limited_by: Option<&'static str>,
     /// What the cache did, in the words of `Cache-Status`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<CacheRecord>,
     /// The pool that was asked last.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<String>,
     /// The origin that was asked last.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
     /// Why that pool came first.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub because: Option<String>,
     /// How many origins were asked.
     pub attempts: u32,
     /// The status that the client got.
     pub status: u16,
     /// The code of the rejection, when the gateway refused.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub rejection: Option<&'static str>,
     /// What went wrong in a part of the world, for operators.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// From the first byte of the request until the reply's header.
     pub duration_ms: u64,
@@ -61,7 +51,6 @@ pub struct Record {
     /// The version of the configuration.
     pub config: String,
     /// The data center, when the platform says.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub colo: Option<String>,
 }
 
@@ -90,13 +79,5 @@ pub struct CacheRecord {
 impl CacheRecord {
     pub(crate) fn new(outcome: &'static str) -> Self {
         Self { outcome, not_stored: None }
-    }
-}
-
-impl Record {
-    /// The log line: one line of JSON.
-    #[must_use]
-    pub fn line(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
     }
 }
