@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use js_sys::Promise;
 use tidegate_gateway::forward::PROXY_FIELDS;
-use tidegate_gateway::{Answered, Attempt, Conclusion, Exchange};
+use tidegate_gateway::{Answered, Attempt, Conclusion, Exchange, Head};
 use tidegate_http_cache::Fields;
 use wasm_bindgen::prelude::{JsError, JsValue, wasm_bindgen};
 use web_sys::Response;
@@ -84,7 +84,8 @@ fn begin(exchange: Box<Exchange<Response>>, head: RequestHead, platform: Workers
     let Attempt { url, removed, set, sent, timeout } = exchange.attempt();
     // One text, because decoding each further one costs as much as setting a field.
     let removed = if removed.is_empty() { String::new() } else { removed.replace('\n', ",") };
-    let lines = [url.as_str(), &removed, set, ""].join("\n");
+    let body = if head.has_body() { "1" } else { "" };
+    let lines = [head.method(), body, url.as_str(), &removed, set, ""].join("\n");
     let timeout_ms = timeout.as_secs_f64() * 1_000.0;
     let overdue = sent.saturating_add(timeout).saturating_add(GRACE);
     // The handle is cloned: the request's method of that name would copy the body.
