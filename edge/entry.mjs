@@ -5,6 +5,8 @@ import module from "../build/tidegate_bg.wasm";
 import config from "../build/config.bin";
 import { crashed } from "./crash.mjs";
 
+export { Cache } from "./cache_do.mjs";
+
 initSync({ module });
 start(new Uint8Array(config));
 

@@ -4,6 +4,7 @@
 
 import { answered, ended, failed, timedOut } from "../build/tidegate.js";
 import { crashed } from "./crash.mjs";
+import { removeFields, setFields } from "./kept.mjs";
 
 // Keeps an origin's responses out of the zone's own cache, which knows nothing of the partitions and lifetimes here.
 const UNCACHED = { cacheTtlByStatus: { "100-599": -1 } };
@@ -14,7 +15,7 @@ const UNCACHED = { cacheTtlByStatus: { "100-599": -1 } };
 //
 // The timeout races the fetch instead of aborting it: a signal costs a sixth of a small request, a timer a thirtieth.
 // What loses the race ends with the request, when the runtime cancels what is still open.
-export function forward(number, request, attempt, timeoutMs) {
+export function forward(number, request, attempt, timeoutMs, raw) {
   return new Promise((resolve) => {
     let concluded = false;
     const conclude = (report) => {
@@ -32,7 +33,7 @@ export function forward(number, request, attempt, timeoutMs) {
     // which costs less than taking it back here.
     setTimeout(() => conclude(() => timedOut(number)), timeoutMs);
     try {
-      send(request, attempt).then(
+      send(request, attempt, raw).then(
         (response) => conclude(() => answered(number, response.status, hopFields(response.headers), response)),
         fail,
       );
@@ -47,7 +48,7 @@ export function rescued(promise) {
   return promise.catch(crashed);
 }
 
-function send(request, attempt) {
+function send(request, attempt, raw) {
   // Cut by hand: `split` takes twice as long.
   let begin = 0;
   const line = () => {
@@ -64,7 +65,10 @@ function send(request, attempt) {
   if (removed !== "") for (const name of removed.split(",")) headers.delete(name);
   while (begin < attempt.length) headers.set(line(), line());
   if (body === null || (method !== "GET" && method !== "HEAD")) {
-    return fetch(url, { method, headers, body, redirect: "manual", cf: UNCACHED });
+    const init = { method, headers, body, redirect: "manual", cf: UNCACHED };
+    // A cache keeps the body as it came: the runtime would decode it for whoever reads it.
+    if (raw) init.encodeResponseBody = "manual";
+    return fetch(url, init);
   }
   // The runtime refuses a GET with content, unless it is copied from another request.
   return fetch(new Request(url, request), { headers, redirect: "manual", cf: UNCACHED });
@@ -78,17 +82,6 @@ function hopFields(headers) {
   if (names === "keep-alive" || names === "close") names = "";
   for (const name of PROXY_FIELDS) if (headers.has(name)) names += "," + name;
   return names;
-}
-
-function removeFields(headers, names) {
-  if (names !== "") for (const name of names.split("\n")) headers.delete(name);
-}
-
-// Lines: a name, its value, the next name, and so on.
-function setFields(headers, lines) {
-  if (lines === "") return;
-  const fields = lines.split("\n");
-  for (let i = 0; i + 1 < fields.length; i += 2) headers.set(fields[i], fields[i + 1]);
 }
 
 // A response made by the gateway. `body` is a string or null.
@@ -147,147 +140,6 @@ export async function ask(namespace, object, method, message, timeoutMs) {
   } finally {
     clearTimeout(timer);
   }
-}
-
-// The field that carries a stored response's metadata.
-const METADATA = "tidegate-stored";
-
-// Fields that a store puts on what it keeps.
-const STORES_OWN = [METADATA, "age", "cache-control", "cf-cache-status", "expires"];
-
-// How long a store may take to answer; after that the request goes on without it.
-const STORED_TIMEOUT_MS = 500;
-
-function cacheNamed(name) {
-  return name ? caches.open(name) : caches.default;
-}
-
-// A stored response as [metadata, response], or undefined.
-export async function stored(cacheName, key) {
-  let timer;
-  const timeout = new Promise((resolve) => {
-    timer = setTimeout(resolve, STORED_TIMEOUT_MS);
-  });
-  const found = Promise.resolve(cacheNamed(cacheName)).then((cache) => cache.match(key));
-  const response = await Promise.race([found, timeout]).finally(() => clearTimeout(timer));
-  const metadata = response?.headers.get(METADATA);
-  return metadata ? [metadata, response] : undefined;
-}
-
-// A reply from a stored response: its own fields without those that belong to the store, then the reply's.
-export function respondStored(stored, status, withBody, removed, lines) {
-  return fromStored(stored, status, withBody ? stored.body : null, removed, lines);
-}
-
-// A reply with some bytes of a stored response.
-export function respondPart(stored, status, first, length, removed, lines) {
-  const { readable, writable } = new FixedLengthStream(length);
-  cut(stored.body, first, length, writable);
-  return fromStored(stored, status, readable, removed, lines);
-}
-
-function fromStored(stored, status, body, removed, lines) {
-  // A coded body is stored as it came: left to itself, the runtime would code it once more.
-  const response = new Response(body, { status, headers: stored.headers, encodeBody: "manual" });
-  const headers = response.headers;
-  for (const name of STORES_OWN) headers.delete(name);
-  removeFields(headers, removed);
-  const inner = headers.get("cache-status");
-  setFields(headers, lines);
-  // RFC 9211, section 2: what caches behind this one said stays in front.
-  if (inner !== null) headers.set("cache-status", `${inner}, ${headers.get("cache-status")}`);
-  return response;
-}
-
-// Pipes `length` bytes from `first` on; what is too short breaks off. The reader sees to the speed.
-async function cut(body, first, length, writable) {
-  const reader = body.getReader();
-  const writer = writable.getWriter();
-  let [skip, left] = [first, length];
-  try {
-    while (left > 0) {
-      const { done, value } = await reader.read();
-      if (done) throw new Error("the stored response is too short");
-      const chunk = value.subarray(Math.min(skip, value.byteLength)).subarray(0, left);
-      skip = Math.max(0, skip - value.byteLength);
-      left -= chunk.byteLength;
-      if (chunk.byteLength > 0) await writer.write(chunk);
-    }
-    await writer.close();
-  } catch (error) {
-    writer.abort(error).catch(() => {});
-  } finally {
-    reader.cancel().catch(() => {});
-  }
-}
-
-// A stored response with the fields of the answer that has confirmed it, except for some.
-export function updated(stored, answer, excepted) {
-  const response = new Response(stored.body, { headers: stored.headers, encodeBody: "manual" });
-  // What caches behind this one said of an earlier answer is not what they say of this one.
-  response.headers.delete("cache-status");
-  updateFields(response.headers, answer, excepted);
-  return response;
-}
-
-function updateFields(headers, answer, excepted) {
-  const kept = new Set(excepted.split("\n"));
-  const seen = new Set();
-  for (const [name, value] of answer.headers) {
-    if (kept.has(name)) continue;
-    if (seen.has(name)) headers.append(name, value);
-    else headers.set(name, value);
-    seen.add(name);
-  }
-}
-
-// Splits a response for storing: the copy's body is read by the cache, the other goes to the client.
-export function copy(response) {
-  return response.clone();
-}
-
-// Keeps a copy of a response under a key, as a 200 that only `stored` can read.
-export async function store(cacheName, key, copy, metadata, removed, keepSeconds) {
-  const headers = new Headers(copy.headers);
-  removeFields(headers, removed);
-  headers.set(METADATA, metadata);
-  headers.set("cache-control", `public, max-age=${keepSeconds}`);
-  const cache = await cacheNamed(cacheName);
-  const { body, ended } = watched(copy);
-  const outcomes = await Promise.allSettled([cache.put(key, new Response(body, { headers })), ended]);
-  const failure = outcomes.find(({ status }) => status === "rejected");
-  if (failure === undefined) return;
-  // RFC 9111, section 3.3: what broke off is not the whole response. miniflare's cache keeps what came until then.
-  await cache.delete(key);
-  throw failure.reason;
-}
-
-// Gives a stored response the fields of the answer that has confirmed it. The store has no call for it: the body is put
-// once more, unless another one has taken its place since.
-export async function freshen(cacheName, key, replaced, answer, excepted, metadata, keepSeconds) {
-  const cache = await cacheNamed(cacheName);
-  const stored = await cache.match(key);
-  if (stored === undefined || stored.headers.get(METADATA) !== replaced) return stored?.body?.cancel();
-  const headers = new Headers(stored.headers);
-  for (const name of STORES_OWN) headers.delete(name);
-  updateFields(headers, answer, excepted);
-  headers.set(METADATA, metadata);
-  headers.set("cache-control", `public, max-age=${keepSeconds}`);
-  await cache.put(key, new Response(stored.body, { headers, encodeBody: "manual" }));
-}
-
-// A response's body, and a promise that rejects when it breaks off. A coded body can't be watched, the runtime would
-// decode it on the way; where that one breaks off, whoever decodes it notices.
-function watched({ body, headers }) {
-  if (body === null || headers.has("content-encoding")) return { body };
-  const { readable, writable } = new IdentityTransformStream();
-  return { body: readable, ended: body.pipeTo(writable) };
-}
-
-// Forgets what is stored under keys (one a line).
-export async function forget(cacheName, lines) {
-  const cache = await cacheNamed(cacheName);
-  await Promise.all(lines.split("\n").map((key) => cache.delete(key)));
 }
 
 // Lets work go on after the reply; its failure is logged, never seen by a client.

@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use js_sys::Promise;
 use tidegate_gateway::forward::PROXY_FIELDS;
-use tidegate_gateway::{Answered, Attempt, Conclusion, Exchange, Head};
+use tidegate_gateway::{Answered, Attempt, Conclusion, Exchange, Head, Permitted};
 use tidegate_http_cache::Fields;
 use wasm_bindgen::prelude::{JsError, JsValue, wasm_bindgen};
+use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use web_sys::Response;
 
+use crate::cache::Body;
 use crate::head::RequestHead;
-use crate::platform::{Body, Workers};
+use crate::kept::Stored;
+use crate::platform::Workers;
 use crate::{held, js, reply, state};
 
 thread_local! {
@@ -49,7 +52,7 @@ impl UnderWay {
 
 /// One request on its way to an origin.
 struct OriginExchange {
-    exchange: Box<Exchange<Response>>,
+    exchange: Box<Exchange<Stored>>,
     head: RequestHead,
     platform: Workers,
     audience: Audience,
@@ -69,19 +72,24 @@ enum Audience {
 const GRACE: Duration = Duration::from_secs(60);
 
 /// Sends the attempt that is due; the promise resolves to the client's response.
-pub(crate) fn send(exchange: Box<Exchange<Response>>, head: RequestHead, platform: Workers) -> JsValue {
+pub(crate) fn send(exchange: Box<Exchange<Stored>>, head: RequestHead, platform: Workers) -> JsValue {
     begin(exchange, head, platform, Audience::Client).into()
 }
 
-/// Asks for the successor of a stale response once the reply is on its way.
-pub(crate) fn revalidate(exchange: Box<Exchange<Response>>, head: RequestHead, platform: Workers) {
+/// Asks for the successor of a stored response once the reply is on its way, unless somebody else does.
+pub(crate) fn revalidate(exchange: Box<Exchange<Stored>>, head: RequestHead, platform: Workers) {
     let context = platform.clone();
-    let promise = begin(exchange, head, platform, Audience::Nobody);
-    context.background(&promise, "revalidating a stored response");
+    let work = future_to_promise(async move {
+        match exchange.permitted(state::memory(), &platform).await {
+            Permitted::Go(exchange) => JsFuture::from(begin(exchange, head, platform, Audience::Nobody)).await,
+            Permitted::Done(after) => platform.after(after, None, Body::Free).map(|_| JsValue::UNDEFINED),
+        }
+    });
+    context.background(&work, "revalidating a stored response");
 }
 
-fn begin(exchange: Box<Exchange<Response>>, head: RequestHead, platform: Workers, audience: Audience) -> Promise {
-    let Attempt { url, removed, set, sent, timeout } = exchange.attempt();
+fn begin(exchange: Box<Exchange<Stored>>, head: RequestHead, platform: Workers, audience: Audience) -> Promise {
+    let Attempt { url, removed, set, sent, timeout, raw } = exchange.attempt();
     // One text, because decoding each further one costs as much as setting a field.
     let removed = if removed.is_empty() { String::new() } else { removed.replace('\n', ",") };
     let body = if head.has_body() { "1" } else { "" };
@@ -92,7 +100,7 @@ fn begin(exchange: Box<Exchange<Response>>, head: RequestHead, platform: Workers
     let request = Clone::clone(head.request());
     let exchange = OriginExchange { exchange, head, platform, audience, overdue };
     let number = UNDER_WAY.with_borrow_mut(|under_way| under_way.insert(exchange, sent));
-    js::forward(number, &request, &lines, timeout_ms)
+    js::forward(number, &request, &lines, timeout_ms, raw)
 }
 
 fn take(number: u32) -> Result<OriginExchange, JsValue> {
@@ -126,19 +134,17 @@ impl OriginExchange {
                 let removed = removed.join("\n");
                 if not_modified {
                     let reply = js::not_modified(response, &removed, &lines)?;
-                    platform.after(&after, response, Body::Free)?;
+                    platform.after(after, Some(response), Body::Free)?;
                     return held::until_the_end(held, platform, reply).map(JsValue::from);
                 }
-                platform.after(&after, response, Body::Shared)?;
-                let amended = js::amend(response, &removed, &lines)?;
+                let split = platform.after(after, Some(response), Body::Shared)?;
+                let amended = js::amend(split.as_ref().unwrap_or(response), &removed, &lines)?;
                 held::until_the_end(held, platform, amended).map(JsValue::from)
             }
             (Conclusion::Reply { reply, after, record }, Audience::Client) => {
                 state::finish(&record);
                 let reply = reply::response(reply, response)?;
-                if let Some(response) = response {
-                    platform.after(after.as_slice(), response, Body::Free)?;
-                }
+                platform.after(after, response, Body::Free)?;
                 Ok(reply)
             }
         }
@@ -146,13 +152,12 @@ impl OriginExchange {
 }
 
 /// Does what an answer that nobody waits for leaves behind.
-fn keep(conclusion: Conclusion<Response>, response: Option<&Response>, platform: &Workers) -> Result<(), JsValue> {
+fn keep(conclusion: Conclusion<Stored>, response: Option<&Response>, platform: &Workers) -> Result<(), JsValue> {
     let after = match conclusion {
-        Conclusion::Amend { after, .. } => after,
-        Conclusion::Reply { after, .. } => after.into_iter().collect(),
+        Conclusion::Amend { after, .. } | Conclusion::Reply { after, .. } => after,
         Conclusion::Pass { .. } | Conclusion::Retry(_) => Vec::new(),
     };
-    response.map_or(Ok(()), |response| platform.after(&after, response, Body::Free))
+    platform.after(after, response, Body::Free).map(|_| ())
 }
 
 fn discard(response: Option<&Response>) {

@@ -5,6 +5,8 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Request, Response};
 
+use crate::kept::{KeptResponse, Stored};
+
 #[wasm_bindgen(raw_module = "../edge/head.mjs")]
 extern "C" {
     #[wasm_bindgen(js_name = readAlways)]
@@ -36,7 +38,7 @@ extern "C" {
 
 #[wasm_bindgen(raw_module = "../edge/platform.mjs")]
 extern "C" {
-    pub(crate) fn forward(number: u32, request: &Request, attempt: &str, timeout_ms: f64) -> Promise;
+    pub(crate) fn forward(number: u32, request: &Request, attempt: &str, timeout_ms: f64, raw: bool) -> Promise;
 
     pub(crate) fn rescued(promise: &Promise) -> Promise;
 
@@ -56,10 +58,27 @@ extern "C" {
     #[wasm_bindgen(catch)]
     pub(crate) fn watch(ctx: &JsValue, number: u32, response: &Response) -> Result<Response, JsValue>;
 
-    pub(crate) fn stored(cache: &str, key: &str) -> Promise;
+    pub(crate) fn discard(response: &Response);
 
+    pub(crate) fn after(ctx: &JsValue, promise: &Promise, what: &str);
+
+    pub(crate) fn log(line: &str);
+
+    pub(crate) fn seed() -> u64;
+}
+
+#[wasm_bindgen(raw_module = "../edge/bodies.mjs")]
+extern "C" {
+    /// A pair: for the client, for the store.
     #[wasm_bindgen(catch)]
-    pub(crate) fn copy(response: &Response) -> Result<Response, JsValue>;
+    pub(crate) fn split(ctx: &JsValue, response: &Response, most: f64) -> Result<Array, JsValue>;
+
+    pub(crate) fn gather(response: &Response, most: f64) -> Promise;
+}
+
+#[wasm_bindgen(raw_module = "../edge/cache.mjs")]
+extern "C" {
+    pub(crate) fn stored(cache: &str, key: &str, most: f64) -> Promise;
 
     #[wasm_bindgen(catch, js_name = respondStored)]
     pub(crate) fn respond_stored(
@@ -83,10 +102,13 @@ extern "C" {
     #[wasm_bindgen(catch)]
     pub(crate) fn updated(stored: &Response, answer: &Response, excepted: &str) -> Result<Response, JsValue>;
 
-    pub(crate) fn store(
+    pub(crate) fn put(cache: &str, key: &str, kept: &KeptResponse, keep_seconds: f64) -> Promise;
+
+    #[wasm_bindgen(js_name = putStream)]
+    pub(crate) fn put_stream(
         cache: &str,
         key: &str,
-        copy: &Response,
+        response: &Response,
         metadata: &str,
         removed: &str,
         keep_seconds: f64,
@@ -102,15 +124,45 @@ extern "C" {
         keep_seconds: f64,
     ) -> Promise;
 
-    pub(crate) fn discard(response: &Response);
-
     pub(crate) fn forget(cache: &str, keys: &str) -> Promise;
+}
 
-    pub(crate) fn after(ctx: &JsValue, promise: &Promise, what: &str);
+// Messages are arrays of their own: a slice would be a view, and the call would send the whole memory behind it.
+#[wasm_bindgen(raw_module = "../edge/behind.mjs")]
+extern "C" {
+    #[wasm_bindgen(js_name = askBehind)]
+    pub(crate) fn ask_behind(
+        namespace: &JsValue,
+        object: &str,
+        key: &str,
+        message: Uint8Array,
+        waits: bool,
+        timeout_ms: f64,
+    ) -> Promise;
 
-    pub(crate) fn log(line: &str);
+    #[wasm_bindgen(js_name = bringBehind)]
+    pub(crate) fn bring_behind(
+        namespace: &JsValue,
+        object: &str,
+        key: &str,
+        message: Uint8Array,
+        kept: &KeptResponse,
+        timeout_ms: f64,
+    ) -> Promise;
 
-    pub(crate) fn seed() -> u64;
+    #[wasm_bindgen(js_name = endBehind)]
+    pub(crate) fn end_behind(
+        namespace: &JsValue,
+        object: &str,
+        key: &str,
+        message: Uint8Array,
+        timeout_ms: f64,
+    ) -> Promise;
+
+    #[wasm_bindgen(js_name = forgetBehind)]
+    pub(crate) fn forget_behind(namespace: &JsValue, object: &str, key: &str, timeout_ms: f64) -> Promise;
+
+    pub(crate) fn sleep(milliseconds: f64) -> Promise;
 }
 
 #[wasm_bindgen]
@@ -145,9 +197,10 @@ pub(crate) fn float(value: u64) -> f64 {
     value as f64
 }
 
-/// A stored response as `stored` gives it, after its metadata.
-pub(crate) fn metadata_and_response(value: JsValue) -> Option<(String, Response)> {
-    let pair = value.dyn_into::<Array>().ok()?;
-    let metadata = pair.get(0).as_string()?;
-    Some((metadata, pair.get(1).dyn_into().ok()?))
+/// A stored response as `stored` gives it: its metadata beside it, or whole in memory with its metadata inside.
+pub(crate) fn metadata_and_response(value: JsValue) -> Option<(String, Stored)> {
+    match value.dyn_into::<Array>() {
+        Ok(pair) => Some((pair.get(0).as_string()?, Stored::Streaming(pair.get(1).dyn_into().ok()?))),
+        Err(value) => KeptResponse::read(value).map(|(metadata, kept)| (metadata, Stored::Whole(kept))),
+    }
 }

@@ -3,10 +3,13 @@
 //! [`begin`] answers synchronously whenever memory suffices, and returns the runtime's own promise otherwise. What is
 //! decided is decided in `tidegate-gateway`; here is what it takes to ask the runtime.
 
+mod cache;
+mod cache_do;
 mod exchange;
 mod head;
 mod held;
 mod js;
+mod kept;
 mod limiter_do;
 mod platform;
 mod purge_do;
@@ -24,9 +27,11 @@ use wasm_bindgen::prelude::{JsError, JsValue, wasm_bindgen};
 use wasm_bindgen_futures::future_to_promise;
 use web_sys::Request;
 
+use crate::cache::Body;
 use crate::head::{Place, RequestHead};
 use crate::platform::Workers;
 
+pub use crate::cache_do::CacheObject;
 pub use crate::exchange::{answered, failed, timed_out};
 pub use crate::held::ended;
 pub use crate::limiter_do::LimiterObject;
@@ -62,9 +67,10 @@ async fn serve(request: Request, env: Object, ctx: JsValue) -> Result<JsValue, J
     }
     platform.renew();
     match admitted.step {
-        Step::Reply { reply, record, revalidation } => {
+        Step::Reply { reply, record, revalidation, after } => {
             state::finish(&record);
             let response = reply::response(reply, None);
+            platform.after(after, None, Body::Free)?;
             if let Some(exchange) = revalidation {
                 exchange::revalidate(exchange, head, platform);
             }

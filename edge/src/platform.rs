@@ -1,18 +1,22 @@
 //! [`Platform`] on Workers: one call of the runtime a method.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use js_sys::{Object, Promise, Reflect, Uint8Array};
+use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
 use tidegate_gateway::limiting::{Held, LIMITER_TIMEOUT};
-use tidegate_gateway::platform::{Purpose, SignatureCheck};
+use tidegate_gateway::platform::{Behind, Purpose, SignatureCheck, Told};
 use tidegate_gateway::route::Issuer;
-use tidegate_gateway::{After, AskFailure, LogFailure, Platform, Unreachable, learn, refresh_keys, renew};
+use tidegate_gateway::{
+    AskFailure, BEHIND_TIMEOUT, LogFailure, Platform, SHELVED_MAX, Shelf, Unreachable, learn, refresh_keys, renew,
+};
 use tidegate_http_cache::purge::Generations;
-use wasm_bindgen::{JsError, JsValue};
+use wasm_bindgen::{JsCast, JsError, JsValue};
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use web_sys::Response;
 
+use crate::kept::{KeptResponse, Stored};
 use crate::{js, state};
 
 /// How long a key set may take, and how long it may be.
@@ -34,14 +38,19 @@ impl Workers {
         Self { env, ctx }
     }
 
-    fn binding(&self, name: &str) -> Option<JsValue> {
+    pub(crate) fn binding(&self, name: &str) -> Option<JsValue> {
         // A getter of `env` that throws is no binding.
         Reflect::get(&self.env, &name.into()).ok().filter(|value| !value.is_undefined() && !value.is_null())
     }
 
     /// The name of the Cache API's cache; empty for the default one. Each edge of a local run has its own.
-    fn cache(&self) -> String {
+    pub(crate) fn cache(&self) -> String {
         self.binding("TIDEGATE_CACHE").and_then(|value| value.as_string()).unwrap_or_default()
+    }
+
+    /// The namespace of the objects behind the locations' stores.
+    pub(crate) fn behind(&self) -> Result<JsValue, Unreachable> {
+        self.binding("CACHE").ok_or_else(|| Unreachable::new("there is no binding CACHE"))
     }
 
     /// Fetches an issuer's keys once the reply is on its way.
@@ -81,6 +90,11 @@ impl Workers {
         self.renew();
     }
 
+    /// The runtime's context of this request.
+    pub(crate) fn context(&self) -> &JsValue {
+        &self.ctx
+    }
+
     /// A response whose end JavaScript reports under a number.
     ///
     /// # Errors
@@ -93,55 +107,10 @@ impl Workers {
     pub(crate) fn background(&self, promise: &Promise, what: &str) {
         js::after(&self.ctx, promise, what);
     }
-
-    /// Does what a reply leaves behind; `response` is the origin's.
-    ///
-    /// # Errors
-    /// The response cannot be copied, because somebody reads it already.
-    pub(crate) fn after(&self, effects: &[After], response: &Response, body: Body) -> Result<(), JsValue> {
-        let stores = effects.iter().any(|effect| matches!(effect, After::Store { .. }));
-        if body == Body::Free && !stores {
-            js::discard(response);
-        }
-        effects.iter().try_for_each(|effect| self.effect(effect, response, body))
-    }
-
-    fn effect(&self, effect: &After, response: &Response, body: Body) -> Result<(), JsValue> {
-        match effect {
-            After::Store { key, metadata, removed, keep_seconds } => {
-                let kept = match body {
-                    Body::Shared => js::copy(response)?,
-                    // The handle is cloned: the response's method of that name would copy the body.
-                    Body::Free => Clone::clone(response),
-                };
-                let promise =
-                    js::store(&self.cache(), key, &kept, metadata, &removed.join("\n"), js::float(*keep_seconds));
-                self.background(&promise, "storing a response");
-            }
-            After::Freshen { key, replaced, metadata, excepted, keep_seconds } => {
-                let keep_seconds = js::float(*keep_seconds);
-                let excepted = excepted.join("\n");
-                let promise = js::freshen(&self.cache(), key, replaced, response, &excepted, metadata, keep_seconds);
-                self.background(&promise, "updating a stored response");
-            }
-            After::Forget { keys } => {
-                let promise = js::forget(&self.cache(), &keys.join("\n"));
-                self.background(&promise, "invalidating stored responses");
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Whether the client gets the body of an origin's response as well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Body {
-    Shared,
-    Free,
 }
 
 impl Platform for Workers {
-    type Body = Response;
+    type Body = Stored;
 
     fn now(&self) -> Duration {
         state::now()
@@ -169,7 +138,7 @@ impl Platform for Workers {
     async fn ask(&self, object: &str, purpose: Purpose, message: Vec<u8>) -> Result<Vec<u8>, AskFailure> {
         let namespace = self.binding("LIMITER").ok_or_else(|| Unreachable::new("there is no binding LIMITER"));
         let message = Uint8Array::from(message.as_slice());
-        let timeout_ms = LIMITER_TIMEOUT.as_secs_f64() * 1_000.0;
+        let timeout_ms = milliseconds(LIMITER_TIMEOUT);
         // The methods of the class `Limiter` in entry.mjs.
         let method = match purpose {
             Purpose::Decide => "ask",
@@ -192,13 +161,47 @@ impl Platform for Workers {
         answer.map(|answer| Uint8Array::new(&answer).to_vec()).map_err(LogFailure::Unreachable)
     }
 
+    fn shelf(&self) -> &RefCell<Shelf<Self::Body>> {
+        state::shelf()
+    }
+
+    fn location(&self) -> Option<String> {
+        Some(self.cache()).filter(|name| !name.is_empty())
+    }
+
     async fn stored(&self, key: &str) -> Option<(String, Self::Body)> {
-        js::metadata_and_response(settled(js::stored(&self.cache(), key)).await.ok()?)
+        let most = js::float(SHELVED_MAX as u64);
+        js::metadata_and_response(settled(js::stored(&self.cache(), key, most)).await.ok()?)
+    }
+
+    async fn ask_behind(
+        &self,
+        place: &Behind,
+        message: Vec<u8>,
+        wait: Option<Duration>,
+    ) -> Result<Told<Self::Body>, Unreachable> {
+        let Behind { object, key } = place;
+        let message = Uint8Array::from(message.as_slice());
+        let timeout = wait.unwrap_or_default().saturating_add(BEHIND_TIMEOUT);
+        let promise = js::ask_behind(&self.behind()?, object, key, message, wait.is_some(), milliseconds(timeout));
+        let told: Array =
+            settled(promise).await?.dyn_into().map_err(|_| Unreachable::new("no answer of the cache's"))?;
+        let response = KeptResponse::read(told.get(1)).map(|(metadata, kept)| (metadata, Stored::Whole(kept)));
+        Ok(Told { said: Uint8Array::new(&told.get(0)).to_vec(), response })
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        let _slept = settled(js::sleep(milliseconds(duration))).await;
     }
 }
 
+/// As JavaScript's timers count.
+pub(crate) fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
+}
+
 /// Waits for a promise; what it rejects with becomes the reason.
-async fn settled(promise: Promise) -> Result<JsValue, Unreachable> {
+pub(crate) async fn settled(promise: Promise) -> Result<JsValue, Unreachable> {
     JsFuture::from(promise).await.map_err(|error| reason(&error))
 }
 

@@ -5,14 +5,16 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tidegate_gateway::record::Record;
-use tidegate_gateway::{Gateway, Memory};
+use tidegate_gateway::{Gateway, Memory, Shelf};
 use wasm_bindgen::JsError;
 
 use crate::js;
+use crate::kept::Stored;
 
 thread_local! {
     static GATEWAY: OnceCell<Rc<Gateway>> = const { OnceCell::new() };
     static MEMORY: &'static RefCell<Memory> = Box::leak(Box::default());
+    static SHELF: &'static RefCell<Shelf<Stored>> = Box::leak(Box::default());
     static RANDOM: Cell<u64> = const { Cell::new(0) };
 }
 
@@ -30,6 +32,11 @@ pub(crate) fn gateway() -> Option<Rc<Gateway>> {
 /// The core's memory. Isolates have one thread and never end in order, so it is never freed.
 pub(crate) fn memory() -> &'static RefCell<Memory> {
     MEMORY.with(|memory| *memory)
+}
+
+/// The stored responses in the isolate's memory.
+pub(crate) fn shelf() -> &'static RefCell<Shelf<Stored>> {
+    SHELF.with(|shelf| *shelf)
 }
 
 /// Ends a request's record: counted, and one line on the log.

@@ -1,7 +1,7 @@
 // The Durable Objects of the gateway, as wrangler.toml binds them.
 
 /** From binding to class. */
-export const OBJECTS = { LIMITER: "Limiter", PURGE: "Purge" };
+export const OBJECTS = { LIMITER: "Limiter", PURGE: "Purge", CACHE: "Cache" };
 
 /** What the Worker that has them exports. */
 export const EXPORTS = Object.fromEntries(

@@ -1,5 +1,6 @@
 //! Every file under `tests/scenarios`, under a virtual clock. `tests/workerd/scenarios.test.mjs` runs the same files.
 
+mod behind;
 mod edge;
 mod expect;
 mod file;

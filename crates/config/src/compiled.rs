@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_gateway::source::Source as KeySource;
 
 /// Changes with every change of the types below: a Worker never reads what another version wrote.
-const FORMAT: u8 = 3;
+const FORMAT: u8 = 4;
 
 /// The compiled form as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -220,6 +220,7 @@ impl From<Source> for KeySource {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Cache {
     pub(crate) name: String,
+    pub(crate) scope: Scope,
     pub(crate) ttl: Option<u64>,
     pub(crate) override_origin: bool,
     /// Percent, and the longest lifetime.
@@ -230,6 +231,13 @@ pub(crate) struct Cache {
     pub(crate) query: Option<Vec<String>>,
     pub(crate) headers: Vec<String>,
     pub(crate) partition: Option<Vec<Source>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Scope {
+    Isolate,
+    Colo,
+    Global,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tidegate_gateway::Gateway;
 use tidegate_gateway::matching::{HostPattern, Pattern, RouteMatch};
 use tidegate_gateway::route::{
-    Admin, Auth, Cache, Issuer, Keys, Limit, OriginPolicy, Parts, RouteParts, Serve, Settings, TokenAuth,
+    Admin, Auth, Cache, Issuer, Keys, Limit, OriginPolicy, Parts, RouteParts, Scope, Serve, Settings, TokenAuth,
 };
 use tidegate_http_cache::{Heuristic, Rules, StaleWindows};
 use tidegate_jwt::{Algorithm, KeySet, Policy};
@@ -143,7 +143,12 @@ fn cache(cache: compiled::Cache) -> Result<Rc<Cache>, String> {
         if_error: Duration::from_millis(cache.stale_if_error),
     });
     let partition = cache.partition.map(|sources| sources.into_iter().map(Into::into).collect());
-    Ok(Rc::new(Cache { name: cache.name, rules, query: cache.query, headers: cache.headers, partition }))
+    let scope = match cache.scope {
+        compiled::Scope::Isolate => Scope::Isolate,
+        compiled::Scope::Colo => Scope::Colo,
+        compiled::Scope::Global => Scope::Global,
+    };
+    Ok(Rc::new(Cache { name: cache.name, scope, rules, query: cache.query, headers: cache.headers, partition }))
 }
 
 fn route(

@@ -138,7 +138,6 @@ fn what_comes_later_is_refused_and_nothing_else_of_the_format() {
         "pool[0].outlier: `outlier`",
         "steering.affinity: `affinity`",
         "api_keys: `api_keys`",
-        "cache[0].scope: `global`",
         "cache[0].tags: `tags`",
         "route[0].origin.role: `replica`",
     ];
@@ -318,7 +317,7 @@ fn another_version_or_a_longer_text_is_not_loaded() {
     );
     let mut other = bytes.clone();
     other[0] = 9;
-    let message = "the compiled configuration has format 9, this program reads format 3: build both anew";
+    let message = "the compiled configuration has format 9, this program reads format 4: build both anew";
     assert_eq!(load(&other).unwrap_err().to_string(), message);
     let mut longer = bytes;
     longer.push(0);

@@ -1,16 +1,19 @@
 //! Steps "cache" and "store": may a stored response answer, and may the origin's be stored?
 
+mod behind;
 mod changes;
 mod fill;
 mod key;
 mod purges;
+mod search;
+mod shelf;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tidegate_http_cache::purge::{Generation, Place as Resource};
+use tidegate_http_cache::purge::Place as Resource;
 use tidegate_http_cache::{
     self as http_cache, Answer, CacheStatus, Fields as FieldSource, Forward, Lookup as Asked, Precondition, Reason,
     Selection, Sharing, Stored,
@@ -19,32 +22,44 @@ use tidegate_http_cache::{
 use crate::authenticate::Identity;
 use crate::exchange::{Opening, claims};
 use crate::facts::Facts;
+use crate::flights::Boarding;
 use crate::forward::{is_address, nominates_more_than_the_hop};
 use crate::memory::Memory;
-use crate::platform::{Head, Platform};
+use crate::platform::{Head, Platform, StoredBody};
 use crate::record::CacheRecord;
 use crate::rejection::Rejection;
-use crate::reply::{Fields, Part, Reply, ReplyBody};
+use crate::reply::{After, Fields, Part, Reply, ReplyBody};
 use crate::route::{Cache, Route};
 use crate::url::Url;
 
+pub(crate) use behind::Refresh;
+pub use behind::{BEHIND_MAX, BEHIND_TIMEOUT};
 pub(crate) use changes::Changes;
+use fill::Selected;
 pub(crate) use fill::{Answered, Fill, Filled};
-use fill::{Place, Selected};
 pub(crate) use key::chosen_query;
 use key::{Key, key};
-use purges::Judged;
 pub(crate) use purges::purge;
 pub use purges::{News, learn};
+use search::{Found, Search};
+pub use shelf::{SHELVED_MAX, Shelf, shelve, unshelve};
 
 /// The outcome of step "cache".
 pub(crate) enum Lookup<B> {
     /// A stored response answers.
-    Hit { reply: Reply<B>, record: CacheRecord },
-    /// A stale response answers; after the reply, an origin is asked for its successor.
-    Stale { reply: Reply<B>, record: CacheRecord, fill: Fill<B> },
+    Hit(Hit<B>),
     /// An origin answers, and its response may be stored.
     Miss(Fill<B>),
+}
+
+/// A stored response that answers.
+pub(crate) struct Hit<B> {
+    pub(crate) reply: Reply<B>,
+    pub(crate) record: CacheRecord,
+    /// What is left to do after the reply.
+    pub(crate) after: Vec<After<B>>,
+    /// What becomes of the response with which an origin is asked for its successor, after the reply.
+    pub(crate) successor: Option<Fill<B>>,
 }
 
 /// A request as its origin sees it, which is what `Vary` speaks of: fields that the gateway sets have the gateway's value.
@@ -100,18 +115,8 @@ pub(crate) async fn lookup<P: Platform>(
     let request = Forwarded { head: facts.head, told: &told };
     let method = facts.head.method();
     let sharing = if identity.is_some() { Sharing::Partition } else { Sharing::Everyone };
-    let mut fill = Fill {
-        cache: Rc::clone(cache),
-        place: None,
-        sharing,
-        because: Forward::Bypass,
-        detail: None,
-        query: None,
-        generation: None,
-        told: told.clone(),
-        selected: None,
-        revalidates: None,
-    };
+    let patience = route.origin.timeout;
+    let mut fill = Fill::new(cache, sharing, patience);
     if let Asked::Bypass(reason) = http_cache::lookup(method, &request) {
         return fill.because(reason.forward(), Some(reason)).miss(&request);
     }
@@ -125,124 +130,123 @@ pub(crate) async fn lookup<P: Platform>(
         Key::TooLong => return fill.because(Reason::KeyTooLong.forward(), Some(Reason::KeyTooLong)).miss(&request),
         Key::Nobody => return fill.miss(&request),
     };
-    fill.query = cache.query.as_deref().map(|chosen| chosen_query(chosen, url));
+    let query = cache.query.as_deref().map(|chosen| chosen_query(chosen, url));
     if !opening.gateway.has_purges {
         memory.borrow_mut().generations.without_log();
     }
-    let resource =
-        Resource { host: &lower_case(url.authority), path: path.as_str(), query: fill.query.as_deref().or(url.query) };
-    let Found { place, selected, purged } = find(key, &resource, &request, memory, platform).await;
-    let now = platform.now();
-    // What is stored under the key is another variant, or nothing is.
-    let nothing = if place.beside.is_some() { Forward::VaryMiss } else { Forward::UriMiss };
-    let answer = selected.as_ref().map(|selected| http_cache::answer(&selected.stored, method, &request, now));
-    fill = match (answer, selected) {
-        (Some(Answer::Fresh { age, ttl }), Some(mut selected)) => {
-            let reply = selected.reply(method, &request, age, CacheStatus::Hit { ttl })?;
-            return Ok(Lookup::Hit { reply, record: CacheRecord::new("hit") });
-        }
-        (Some(Answer::StaleAccepted { age, overdue }), Some(mut selected)) => {
-            let reply = selected.reply(method, &request, age, CacheStatus::StaleHit { overdue })?;
-            return Ok(Lookup::Hit { reply, record: CacheRecord::new("hit") });
-        }
-        (Some(Answer::StaleWhileRevalidate { age, overdue }), Some(mut selected)) => {
-            let reply = selected.reply(method, &request, age, CacheStatus::StaleHit { overdue })?;
-            let record = CacheRecord::new("stale-while-revalidate");
-            // One a key and isolate is enough; and the response to a HEAD, or a part, is no successor.
-            let first = method == "GET"
-                && facts.head.field("range").is_none()
-                && memory.borrow_mut().begin_revalidation(&place.key, now);
-            if !first {
-                return Ok(Lookup::Hit { reply, record });
-            }
-            fill.revalidates = Some(place.key.clone());
-            fill.place = Some(place);
-            fill.generation = purges::begin(memory, platform).await;
-            fill.selected = Some(selected);
-            return Ok(Lookup::Stale { reply, record, fill: fill.because(Forward::Stale, None) });
-        }
-        (Some(answer), selected) => {
-            let detail = match answer {
-                Answer::Bypass(reason) => Some(reason),
-                Answer::Stale { .. } => selected.as_ref().and_then(|selected| selected.doubt),
-                _ => None,
-            };
-            let is_selected = !matches!(answer, Answer::Mismatch);
-            fill.selected = selected.filter(|_| is_selected);
-            fill.because(answer.forward().unwrap_or(Forward::Miss), detail)
-        }
-        (None, _) => fill.because(nothing, purged.map(|_| Reason::Purged)),
+    let search = Search {
+        method,
+        request: &request,
+        resource: Resource {
+            host: &lower_case(url.authority),
+            path: path.as_str(),
+            query: query.as_deref().or(url.query),
+        },
+        scope: cache.scope,
+        location: &|| platform.location().or_else(|| facts.location().colo.clone()),
+        timeout: patience,
+        memory,
+        platform,
     };
-    if method == "GET" && request.get("range").is_some() {
-        // For a part the whole is not fetched: the origin gets the request as it is.
-        fill.selected = None;
-        fill.query = None;
-        let because = fill.because;
-        return fill.because(because, Some(Reason::Range)).miss(&request);
+    let mut found = search.near(key).await;
+    fill.query.clone_from(&query);
+    if !found.is_usable() {
+        fill.generation = purges::begin(memory, platform).await;
+        if !found.is_declined() && !http_cache::only_if_cached(&request) {
+            found = search.elsewhere(found, fill.generation).await;
+        }
     }
-    fill.place = Some(place);
-    fill.generation = purges::begin(memory, platform).await;
+    if found.is_usable() {
+        return search.hit(found, fill, &request).await;
+    }
+    let fill = search.miss(found, fill);
     fill.miss(&request)
+}
+
+impl<P: Platform> Search<'_, P> {
+    /// Replies with what was found, and has its successor fetched when it is time for that.
+    async fn hit<H: Head>(
+        &self,
+        found: Found<P::Body>,
+        fill: Fill<P::Body>,
+        request: &Forwarded<'_, H>,
+    ) -> Result<Lookup<P::Body>, Rejection> {
+        let Found { place, selected, answer, lease, after, .. } = found;
+        let (Some(mut selected), Some(answer)) = (selected, answer) else { return fill.miss(request) };
+        let (age, status, outcome) = match answer {
+            Answer::Fresh { age, ttl } => (age, CacheStatus::Hit { ttl }, "hit"),
+            Answer::StaleWhileRevalidate { age, overdue } => {
+                (age, CacheStatus::StaleHit { overdue }, "stale-while-revalidate")
+            }
+            Answer::StaleAccepted { age, overdue } => (age, CacheStatus::StaleHit { overdue }, "hit"),
+            Answer::Stale { .. } | Answer::Mismatch | Answer::Bypass(_) => return fill.miss(request),
+        };
+        let record = CacheRecord { outcome, not_stored: None, tier: Some(selected.tier.as_str()) };
+        let successor = if self.is_due(&answer, &selected, lease.is_some(), &place.key) {
+            let flight = Some(place.key.clone());
+            let behind = self.behind(&place.key);
+            let generation = purges::begin(self.memory, self.platform).await;
+            let (place, told) = (Some(place), request.told.to_vec());
+            Some(Fill { place, told, lease, behind, flight, generation, ..fill.because(Forward::Stale, None) })
+        } else {
+            None
+        };
+        let reply = selected.reply(self.method, request, age, status)?;
+        let successor = successor.map(|fill| Fill { selected: Some(selected), ..fill });
+        Ok(Lookup::Hit(Hit { reply, record, after, successor }))
+    }
+
+    /// Is it time to fetch the successor of a response that answers? One request a key and isolate is told so.
+    fn is_due(&self, answer: &Answer, selected: &Selected<P::Body>, is_leased: bool, key: &str) -> bool {
+        let now = self.platform.now();
+        let due = match answer {
+            Answer::StaleWhileRevalidate { .. } => true,
+            Answer::Fresh { .. } => is_leased || selected.stored.refresh_ahead(now, self.platform.random()),
+            _ => is_leased,
+        };
+        // The response to a HEAD, or a part, is no successor.
+        due && self.fills() && self.memory.borrow_mut().flights.board(key, now) == Boarding::First
+    }
+
+    /// What becomes of the origin's response, when nothing that was found may answer unasked.
+    fn miss(&self, found: Found<P::Body>, fill: Fill<P::Body>) -> Fill<P::Body> {
+        let Found { place, selected, answer, purged, lease, is_boarded, .. } = found;
+        let because = match answer {
+            Some(answer) => answer.forward().unwrap_or(Forward::Miss),
+            // What is stored under the key is another variant, or nothing is.
+            None if place.beside.is_some() => Forward::VaryMiss,
+            None => Forward::UriMiss,
+        };
+        let detail = match answer {
+            Some(Answer::Bypass(reason)) => Some(reason),
+            Some(Answer::Stale { .. }) => selected.as_ref().and_then(|selected| selected.doubt),
+            Some(_) => None,
+            None => purged.map(|_| Reason::Purged),
+        };
+        if self.method == "GET" && !self.fills() {
+            // For a part the whole is not fetched: the origin gets the request as it is.
+            return Fill { query: None, ..fill.because(because, Some(Reason::Range)) };
+        }
+        let is_selected = !matches!(answer, Some(Answer::Mismatch));
+        let behind = self.behind(&place.key);
+        let flight = is_boarded.then(|| place.key.clone());
+        let selected = selected.filter(|_| is_selected);
+        Fill { place: Some(place), selected, behind, lease, flight, ..fill.because(because, detail) }
+    }
 }
 
 fn lower_case(host: &str) -> Cow<'_, str> {
     if host.bytes().any(|byte| byte.is_ascii_uppercase()) { host.to_ascii_lowercase().into() } else { host.into() }
 }
 
-/// What is stored for a request, and where its response would go.
-struct Found<B> {
-    place: Place,
-    selected: Option<Selected<B>>,
-    /// What was there was purged: its successor must have been fetched at or after this.
-    purged: Option<Generation>,
-}
-
-/// Looks under the key, and when that holds another variant, under the variant's own.
-async fn find<P: Platform>(
-    key: String,
-    resource: &Resource<'_>,
-    request: &dyn FieldSource,
-    memory: &RefCell<Memory>,
-    platform: &P,
-) -> Found<P::Body> {
-    let family = platform.random();
-    let first = match stored(&key, resource, memory, platform).await {
-        Judged::Believed(first) => *first,
-        Judged::Gone { by } => {
-            return Found { place: Place { key, family, beside: None }, selected: None, purged: Some(by) };
-        }
-        Judged::Nothing => return Found { place: Place { key, family, beside: None }, selected: None, purged: None },
-    };
-    let family = first.stored.family();
-    if http_cache::selects(&first.stored, request) {
-        return Found { place: Place { key, family, beside: None }, selected: Some(first), purged: None };
+impl<B: StoredBody> Selected<B> {
+    /// The body for a reply; one that streams is not here any more afterwards.
+    fn lend_body(&mut self) -> Option<B> {
+        let whole = self.body.clone().filter(|body| body.whole_bytes().is_some());
+        whole.or_else(|| self.body.take())
     }
-    let Some(variant) = http_cache::variant_key(&key, &first.stored, request) else {
-        let family = platform.random();
-        return Found { place: Place { key, family, beside: None }, selected: Some(first), purged: None };
-    };
-    let (selected, purged) = match stored(&variant, resource, memory, platform).await {
-        Judged::Believed(selected) => (Some(*selected), None),
-        Judged::Gone { by } => (None, Some(by)),
-        Judged::Nothing => (None, None),
-    };
-    Found { place: Place { key: variant, family, beside: Some((key, Box::new(first.stored))) }, selected, purged }
-}
 
-async fn stored<P: Platform>(
-    key: &str,
-    resource: &Resource<'_>,
-    memory: &RefCell<Memory>,
-    platform: &P,
-) -> Judged<P::Body> {
-    match platform.stored(key).await {
-        Some(found) => purges::judge(found, resource, memory, platform).await,
-        None => Judged::Nothing,
-    }
-}
-
-impl<B> Selected<B> {
-    /// Step "reply" for a stored response; its body goes there.
+    /// Step "reply" for a stored response.
     fn reply(
         &mut self,
         method: &str,
@@ -251,7 +255,8 @@ impl<B> Selected<B> {
         cache_status: CacheStatus,
     ) -> Result<Reply<B>, Rejection> {
         let fields = self.stored.fields().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let mut reply = stored_reply(&self.stored, self.body.take(), fields, method, request)?;
+        let body = self.lend_body();
+        let mut reply = stored_reply(&self.stored, body, fields, method, request)?;
         reply.fields.push("Age", http_cache::age_field(age));
         reply.fields.push("Cache-Status", cache_status.to_string());
         Ok(reply)

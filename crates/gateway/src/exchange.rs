@@ -11,13 +11,14 @@ use tidegate_http_cache::Fields as FieldSource;
 use tidegate_steering::{Attempts, Body, ClientKey, Location, Next, Outcome, Retries};
 
 use crate::authenticate::Identity;
-use crate::caching::{self, Changes, Fill, Filled};
+use crate::caching::{self, Changes, Fill, Filled, Refresh};
 use crate::facts::Facts;
+use crate::flights::Landing;
 use crate::forward::{self, Told, milliseconds, rejoin_cookies};
 use crate::limiting::Held;
 use crate::memory::Memory;
 use crate::path::NormalPath;
-use crate::platform::{Head, Platform};
+use crate::platform::{Head, Platform, StoredBody};
 use crate::record::{CacheRecord, Record};
 use crate::rejection::Rejection;
 use crate::reply::{After, Fields, Reply};
@@ -60,6 +61,8 @@ pub struct Attempt<'a> {
     pub sent: Duration,
     /// How long the origin may take until its response header is complete.
     pub timeout: Duration,
+    /// Whether the response's body is kept as it comes, in whatever coding.
+    pub raw: bool,
 }
 
 /// What became of an attempt.
@@ -100,7 +103,7 @@ pub enum Conclusion<B> {
         /// Whether the client holds the content already: then the reply is a 304 without it.
         not_modified: bool,
         /// What is done after the reply.
-        after: Vec<After>,
+        after: Vec<After<B>>,
         /// What the request holds of its limits until the client has the whole response, or went away.
         held: Option<Held>,
         /// Why.
@@ -111,10 +114,18 @@ pub enum Conclusion<B> {
         /// The reply.
         reply: Reply<B>,
         /// What is done after the reply.
-        after: Option<After>,
+        after: Vec<After<B>>,
         /// Why.
         record: Box<Record>,
     },
+}
+
+/// What becomes of a revalidation that no client waits for.
+pub enum Permitted<B> {
+    /// It is sent.
+    Go(Box<Exchange<B>>),
+    /// It need not be: somebody else fetches, or has done so.
+    Done(Vec<After<B>>),
 }
 
 /// What an exchange is opened with.
@@ -127,9 +138,9 @@ pub(crate) struct Opening<'a, H> {
     pub(crate) path: &'a NormalPath,
 }
 
-impl<B> Exchange<B> {
+impl<B: StoredBody> Exchange<B> {
     /// Writes the header that the origin gets.
-    pub(crate) fn open<H: Head, P: Platform>(
+    pub(crate) fn open<H: Head, P: Platform<Body = B>>(
         opening: &Opening<'_, H>,
         attempts: Attempts,
         fill: Option<Fill<B>>,
@@ -151,7 +162,7 @@ impl<B> Exchange<B> {
             removed: removed(opening, fill.as_ref()),
             conditional: (!validators.is_empty()).then(|| format!("{set}{conditional}")),
             set,
-            changes: Changes::of(opening),
+            changes: Changes::of(opening, platform),
             sent: platform.now(),
             draft,
             fill,
@@ -174,6 +185,23 @@ impl<B> Exchange<B> {
             set: self.conditional.as_deref().unwrap_or(&self.set),
             sent: self.sent,
             timeout: self.route.origin.timeout,
+            raw: self.fill.as_ref().is_some_and(Fill::keeps_body),
+        }
+    }
+
+    /// Asks whether a revalidation that no client waits for is still to be sent.
+    pub async fn permitted<P: Platform<Body = B>>(
+        mut self: Box<Self>,
+        memory: &RefCell<Memory>,
+        platform: &P,
+    ) -> Permitted<B> {
+        let Some(fill) = self.fill.as_mut() else { return Permitted::Go(self) };
+        match fill.refresh(memory, platform).await {
+            Refresh::Go => Permitted::Go(self),
+            Refresh::Done(after) => {
+                land(fill.flight(), Landing::Nothing, memory, platform.now());
+                Permitted::Done(after)
+            }
         }
     }
 
@@ -232,11 +260,11 @@ impl<B> Exchange<B> {
     ) -> Conclusion<B> {
         let changed =
             self.changes.take().and_then(|changes| changes.conclude(&self.gateway, request, status, response));
-        let mut after: Vec<After> = changed.into_iter().collect();
+        let mut after: Vec<After<B>> = changed.into_iter().collect();
         let (mut removed, mut not_modified) = (Vec::new(), false);
         if let Some(fill) = self.fill.take().filter(|_| status != 101) {
             let answered = caching::Answered { status, response, request_time: self.sent, response_time: now };
-            let key = fill.revalidates().map(str::to_owned);
+            let flight = fill.flight().map(str::to_owned);
             match fill.conclude(request, &answered) {
                 Filled::Again(fill) => {
                     self.fill = Some(*fill);
@@ -244,12 +272,13 @@ impl<B> Exchange<B> {
                     self.sent = now;
                     return Conclusion::Retry(self);
                 }
-                Filled::Stored { reply, after, record } => {
-                    end_revalidation(key, memory, now);
+                Filled::Stored { reply, after: stored, record, landing } => {
+                    land(flight.as_deref(), landing, memory, now);
+                    after.extend(stored);
                     return self.reply_stored(reply, after, record, memory, now);
                 }
-                Filled::Answer { fields, after: stored, record, removed: omitted, not_modified: holds } => {
-                    end_revalidation(key, memory, now);
+                Filled::Answer { fields, after: stored, record, landing, removed: omitted, not_modified: holds } => {
+                    land(flight.as_deref(), landing, memory, now);
                     self.draft.fields.extend(fields);
                     self.draft.record.cache = Some(record);
                     after.extend(stored);
@@ -286,23 +315,25 @@ impl<B> Exchange<B> {
         memory: &RefCell<Memory>,
         now: Duration,
     ) -> Conclusion<B> {
+        let mut after = Vec::new();
         if let Some(fill) = self.fill.take() {
-            end_revalidation(fill.revalidates().map(str::to_owned), memory, now);
-            if let Some(Filled::Stored { reply, after, record }) = fill.unreachable(request, now) {
-                return self.reply_stored(reply, after, record, memory, now);
+            land(fill.flight(), Landing::Nothing, memory, now);
+            match fill.unreachable(request, now) {
+                Ok((reply, after, record)) => return self.reply_stored(reply, after, record, memory, now),
+                Err(abandoned) => after = abandoned,
             }
         }
         let Self { gateway, mut draft, method, .. } = self;
         draft.release(memory, now);
         let (reply, record) = draft.reject(&gateway, &Rejection::Origin(outcome), &method, now);
-        Conclusion::Reply { reply, after: None, record }
+        Conclusion::Reply { reply, after, record }
     }
 
     /// Step "reply" with a stored response.
     fn reply_stored(
         self,
         reply: Result<Reply<B>, Rejection>,
-        after: Option<After>,
+        after: Vec<After<B>>,
         cache: CacheRecord,
         memory: &RefCell<Memory>,
         now: Duration,
@@ -318,9 +349,9 @@ impl<B> Exchange<B> {
     }
 }
 
-fn end_revalidation(key: Option<String>, memory: &RefCell<Memory>, now: Duration) {
-    if let Some(key) = key {
-        memory.borrow_mut().end_revalidation(&key, now);
+fn land(flight: Option<&str>, how: Landing, memory: &RefCell<Memory>, now: Duration) {
+    if let Some(key) = flight {
+        memory.borrow_mut().flights.land(key, how, now);
     }
 }
 
@@ -354,7 +385,7 @@ pub(crate) fn choose<H: Head>(opening: &Opening<'_, H>, memory: &RefCell<Memory>
 }
 
 /// The path that was matched is the path that is forwarded; the query is the client's, or what the cache's key has of it.
-fn target<H, B>(opening: &Opening<'_, H>, fill: Option<&Fill<B>>) -> String {
+fn target<H, B: StoredBody>(opening: &Opening<'_, H>, fill: Option<&Fill<B>>) -> String {
     let query = fill.and_then(Fill::query).or(opening.url.query);
     match query {
         Some(query) if !query.is_empty() => format!("{}?{query}", opening.path.as_str()),
@@ -362,7 +393,7 @@ fn target<H, B>(opening: &Opening<'_, H>, fill: Option<&Fill<B>>) -> String {
     }
 }
 
-fn removed<H: Head, B>(opening: &Opening<'_, H>, fill: Option<&Fill<B>>) -> String {
+fn removed<H: Head, B: StoredBody>(opening: &Opening<'_, H>, fill: Option<&Fill<B>>) -> String {
     let head = opening.facts.head;
     let names = head.field_names();
     let upgrade = head.field("upgrade").is_some_and(|upgrade| upgrade.eq_ignore_ascii_case("websocket"));

@@ -20,6 +20,7 @@ mod authenticate;
 mod caching;
 pub mod exchange;
 mod facts;
+mod flights;
 pub mod forward;
 pub mod limiting;
 pub mod memory;
@@ -31,8 +32,8 @@ mod trace;
 mod url;
 
 pub use authenticate::refresh_keys;
-pub use caching::{News, learn};
-pub use exchange::{Answered, Attempt, Conclusion, Exchange};
+pub use caching::{BEHIND_MAX, BEHIND_TIMEOUT, News, SHELVED_MAX, Shelf, learn, shelve, unshelve};
+pub use exchange::{Answered, Attempt, Conclusion, Exchange, Permitted};
 pub use limiting::renew;
 pub use memory::Memory;
 pub use platform::{AskFailure, Head, LogFailure, Platform, Unreachable};

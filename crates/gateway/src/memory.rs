@@ -10,19 +10,13 @@ use tidegate_rate_limit::{Holder, HolderCounters};
 use tidegate_steering::{Fleet, Pool, Rotations};
 
 use crate::caching::News;
+use crate::flights::Flights;
 use crate::limiting::{Keys, Renewal};
 use crate::recent::Recent;
 use crate::record::Record;
 
-/// How many keys an isolate revalidates at once. A key has at most 4 KiB.
-const REVALIDATIONS_MAX: usize = 256;
-
-/// How long a revalidation that never reports back keeps others away: the platform ends what runs on for that long after a
-/// reply.
-const REVALIDATION_LASTS: Duration = Duration::from_secs(30);
-
-/// How long after its answer a revalidation keeps others away.
-const STORING_LASTS: Duration = Duration::from_millis(500);
+/// How long requests go on without the objects behind the locations' stores after one did not answer.
+const BEHIND_PAUSE: Duration = Duration::from_secs(1);
 
 /// The memory of one isolate. Borrow it for one synchronous step, never across an await: a cancelled request would keep
 /// the borrow for ever.
@@ -41,8 +35,10 @@ pub struct Memory {
     news: Option<News>,
     holder: Option<Holder>,
     renewals: Vec<Renewal>,
-    /// The keys that are revalidated in the background, and until when that is believed: a cancelled one never reports.
-    revalidations: BTreeMap<String, Duration>,
+    /// What is being fetched for caches.
+    pub(crate) flights: Flights,
+    /// When an object behind a location's store last failed to answer.
+    behind_failed: Option<Duration>,
     rotations: Option<Rotations>,
     counters: Counters,
 }
@@ -94,27 +90,13 @@ impl Memory {
         LimitCounters { requests, by_lease, by_authority, unreachable, asks, refreshes, overshoot, debt, entries }
     }
 
-    /// Notes that a key is being revalidated; false if it already is, or too many are.
-    pub(crate) fn begin_revalidation(&mut self, key: &str, now: Duration) -> bool {
-        if self.revalidations.get(key).is_some_and(|until| now < *until) {
-            return false;
-        }
-        if self.revalidations.len() >= REVALIDATIONS_MAX {
-            self.revalidations.retain(|_, until| now < *until);
-        }
-        let begins = self.revalidations.len() < REVALIDATIONS_MAX;
-        if begins {
-            self.revalidations.insert(key.to_owned(), now.saturating_add(REVALIDATION_LASTS));
-        }
-        begins
+    /// The objects behind the locations' stores are left alone for a while after one of them did not answer.
+    pub(crate) fn behind_is_paused(&self, now: Duration) -> bool {
+        self.behind_failed.is_some_and(|failed| now < failed.saturating_add(BEHIND_PAUSE))
     }
 
-    /// Notes that a key's revalidation is over, but for the moment that storing takes: who looks until then finds the old
-    /// response, and need not ask as well.
-    pub(crate) fn end_revalidation(&mut self, key: &str, now: Duration) {
-        if let Some(until) = self.revalidations.get_mut(key) {
-            *until = (*until).min(now.saturating_add(STORING_LASTS));
-        }
+    pub(crate) fn behind_failed(&mut self, now: Duration) {
+        self.behind_failed = Some(now);
     }
 
     /// Counts a finished request.

@@ -3,9 +3,11 @@
 //! Only [`serve`](crate::serve) and the steps that it names may call a [`Platform`]; the leaves cannot, they do not know
 //! this crate. Points in time are durations since the Unix epoch.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::time::Duration;
 
+use crate::caching::Shelf;
 use tidegate_jwt::{Algorithm, Key};
 use tidegate_rate_limit::Failure;
 use tidegate_steering::Location;
@@ -43,8 +45,8 @@ pub enum Content {
 /// What the core asks of the world: each method is one call of the platform.
 #[expect(async_fn_in_trait, reason = "an isolate has one thread: no future needs to be Send")]
 pub trait Platform {
-    /// The body of a stored reply: passed along, never read.
-    type Body;
+    /// The fields and the body of a stored response: passed along, never read.
+    type Body: StoredBody;
 
     /// The time, as a duration since the Unix epoch.
     fn now(&self) -> Duration;
@@ -69,8 +71,53 @@ pub trait Platform {
     /// The message and the answer are `tidegate-http-cache`'s.
     async fn purge_log(&self, question: Vec<u8>) -> Result<Vec<u8>, LogFailure>;
 
-    /// Reads a stored reply: its metadata and its body. A tier that fails is a miss.
+    /// The stored responses in the memory of this isolate.
+    fn shelf(&self) -> &RefCell<Shelf<Self::Body>>;
+
+    /// The name of the location that the store of [`stored`](Self::stored) belongs to; `None` when it has none, as where no
+    /// runtime says where it runs. Safe in the name of an object.
+    fn location(&self) -> Option<String>;
+
+    /// Reads what the store of this location has: metadata and body. A tier that fails is a miss. What has at most
+    /// [`SHELVED_MAX`](crate::SHELVED_MAX) bytes comes whole.
     async fn stored(&self, key: &str) -> Option<(String, Self::Body)>;
+
+    /// Asks the Durable Object that has one request fetch for all that want a key. The message is an `Ask` of
+    /// `tidegate-http-cache`. With `wait`, the answer may take that long, until somebody else's fetch is there; else it
+    /// comes at once, and one that takes longer than [`BEHIND_TIMEOUT`](crate::BEHIND_TIMEOUT) is none.
+    async fn ask_behind(
+        &self,
+        place: &Behind,
+        message: Vec<u8>,
+        wait: Option<Duration>,
+    ) -> Result<Told<Self::Body>, Unreachable>;
+
+    /// Waits so long.
+    async fn sleep(&self, duration: Duration);
+}
+
+/// The fields and the body of a stored response, as the platform keeps them.
+pub trait StoredBody: Clone {
+    /// How many bytes it has, when it is whole in memory and can be read any number of times; `None` when it streams from a
+    /// store, once.
+    fn whole_bytes(&self) -> Option<usize>;
+}
+
+/// Where the tier behind a location's own store has a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Behind {
+    /// The name of the Durable Object.
+    pub object: String,
+    /// The key.
+    pub key: String,
+}
+
+/// What the object behind says.
+pub struct Told<B> {
+    /// A `Said` of `tidegate-http-cache`.
+    pub said: Vec<u8>,
+    /// The response that it speaks of: metadata and body, whole.
+    pub response: Option<(String, B)>,
 }
 
 /// One signature to check: RFC 7515, section 5.2, step 8.

@@ -74,10 +74,13 @@ pub struct CacheRecord {
     /// Why the response was not stored, when it was not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_stored: Option<&'static str>,
+    /// Where the stored response was: `isolate`, `colo` (the store of this location) or `object` (the one behind it).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tier: Option<&'static str>,
 }
 
 impl CacheRecord {
     pub(crate) fn new(outcome: &'static str) -> Self {
-        Self { outcome, not_stored: None }
+        Self { outcome, not_stored: None, tier: None }
     }
 }

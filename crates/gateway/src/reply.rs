@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::platform::Behind;
+
 /// Response fields in the order they are set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fields(Vec<(Cow<'static, str>, Cow<'static, str>)>);
@@ -81,36 +83,80 @@ pub struct Part {
     pub length: u64,
 }
 
-/// Work on the stored replies that the shell does after the reply.
+/// Work on the stored responses that the shell does after the reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum After {
-    /// Keep a copy of the origin's response.
-    Store {
-        /// The key, a URL.
-        key: String,
-        /// The metadata, kept beside the body; safe in a field value.
-        metadata: String,
-        /// The names of the response's fields that are kept in the metadata instead.
-        removed: Vec<String>,
-        /// How long the tier should keep it, in seconds.
-        keep_seconds: u64,
-    },
+pub enum After<B> {
+    /// Keep a copy of the origin's response, wherever it is shared.
+    Store(Box<Store>),
     /// Give a stored response the fields of the answer that has confirmed it; its body stays.
-    Freshen {
+    Freshen(Box<Freshen<B>>),
+    /// Keep in this location's store what came from the object behind it.
+    Promote {
         /// The key, a URL.
         key: String,
-        /// The metadata that the stored response must still have: another one is not what was confirmed.
-        replaced: String,
-        /// The new metadata.
-        metadata: String,
-        /// The names of the answer's fields that do not replace the stored ones.
-        excepted: Vec<String>,
-        /// How long the tier should keep it, in seconds.
+        /// The response, whole.
+        body: B,
+        /// How long the store should keep it, in seconds.
         keep_seconds: u64,
     },
-    /// Forget what is stored under these keys (RFC 9111, section 4.4).
-    Forget {
-        /// The keys, URLs.
-        keys: Vec<String>,
-    },
+    /// Forget what is stored under these keys, wherever it is shared (RFC 9111, section 4.4).
+    Forget(Vec<Forgotten>),
+    /// Give the object behind its lease back.
+    End(Behind, Vec<u8>),
+}
+
+/// A response to be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    /// The key, a URL.
+    pub key: String,
+    /// The metadata, kept beside the body; safe in a field value.
+    pub metadata: String,
+    /// The names of the response's fields that are kept in the metadata instead.
+    pub removed: Vec<String>,
+    /// How long a store should keep it, in seconds; `None` when this location's store does not.
+    pub keep_seconds: Option<u64>,
+    /// The object behind that is to have it as well.
+    pub behind: Option<Bring>,
+}
+
+/// A stored response that the origin has confirmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Freshen<B> {
+    /// The response, if it is whole in memory.
+    pub body: Option<B>,
+    /// The key, a URL.
+    pub key: String,
+    /// The metadata that the stored response must still have: another one is not what was confirmed.
+    pub replaced: String,
+    /// The new metadata.
+    pub metadata: String,
+    /// The names of the answer's fields that do not replace the stored ones.
+    pub excepted: Vec<String>,
+    /// How long a store should keep it, in seconds; `None` when this location's store does not.
+    pub keep_seconds: Option<u64>,
+    /// The object behind that is to have it as well.
+    pub behind: Option<Bring>,
+}
+
+/// What the object behind is told about a response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bring {
+    /// The object and the key.
+    pub place: Behind,
+    /// The word that comes with it; a `Filled` of `tidegate-http-cache`.
+    pub filled: Vec<u8>,
+    /// The word in its place, if it has more than [`BEHIND_MAX`](crate::BEHIND_MAX) bytes.
+    pub too_large: Vec<u8>,
+    /// The word in its place, if it breaks off.
+    pub failed: Vec<u8>,
+}
+
+/// A key that is forgotten.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forgotten {
+    /// The key, a URL.
+    pub key: String,
+    /// The name of the object behind that may have it.
+    pub object: Option<String>,
 }

@@ -143,6 +143,8 @@ pub enum Keys {
 pub struct Cache {
     /// The name in the file.
     pub name: String,
+    /// How far its responses are shared.
+    pub scope: Scope,
     /// How long replies stay fresh.
     pub rules: Rules,
     /// The query parameters that choose the reply; `None`: the whole query, as sent.
@@ -151,6 +153,17 @@ pub struct Cache {
     pub headers: Vec<String>,
     /// Who shares a reply; `None`: on a route with a token each caller has replies of its own, elsewhere all share.
     pub partition: Option<Vec<Source>>,
+}
+
+/// How far stored responses are shared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// In the memory of one isolate.
+    Isolate,
+    /// In one Cloudflare location.
+    Colo,
+    /// Everywhere.
+    Global,
 }
 
 /// Where a route's requests go.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::admin;
 use crate::authenticate::{Authenticated, Identity, authenticate};
-use crate::caching::{self, Lookup};
+use crate::caching::{self, Hit, Lookup};
 use crate::exchange::{self, Exchange, Opening};
 use crate::facts::Facts;
 use crate::forward::{loops, milliseconds};
@@ -20,7 +20,7 @@ use crate::path::normalise;
 use crate::platform::{Head, Platform};
 use crate::record::Record;
 use crate::rejection::Rejection;
-use crate::reply::{Fields, Reply, ReplyBody};
+use crate::reply::{After, Fields, Reply, ReplyBody};
 use crate::route::{Auth, Gateway, Issuer, Route, Serve};
 use crate::trace;
 use crate::url::Url;
@@ -42,8 +42,10 @@ pub enum Step<B> {
         reply: Reply<B>,
         /// Why.
         record: Box<Record>,
-        /// What to ask an origin after the reply, when that is stale.
+        /// What to ask an origin after the reply, when that is stale or soon will be.
         revalidation: Option<Box<Exchange<B>>>,
+        /// What else is done after the reply.
+        after: Vec<After<B>>,
     },
     /// To be sent to an origin.
     Forward(Box<Exchange<B>>),
@@ -76,24 +78,28 @@ pub async fn admit<P: Platform>(
         memory.forgive(&mut held, now);
         memory.release(held, now);
     }
-    let mut revalidation = None;
+    let (mut revalidation, mut after) = (None, Vec::new());
     let (reply, record) = match passed {
         Ok(Passed::Forward(exchange)) => return Admitted { step: Step::Forward(exchange), refresh },
-        Ok(Passed::Stale(reply, exchange)) => {
-            revalidation = exchange;
+        Ok(Passed::Stored { reply, successor, after: left }) => {
+            (revalidation, after) = (successor, left);
             draft.reply(gateway, reply, head.method(), now)
         }
         Ok(Passed::Reply(reply)) => draft.reply(gateway, reply, head.method(), now),
         Err(rejection) => draft.reject(gateway, &rejection, head.method(), now),
     };
-    Admitted { step: Step::Reply { reply, record, revalidation }, refresh }
+    Admitted { step: Step::Reply { reply, record, revalidation, after }, refresh }
 }
 
 /// A request that no step refused.
 enum Passed<B> {
     Reply(Reply<B>),
-    /// With what asks for the successor of a stale reply.
-    Stale(Reply<B>, Option<Box<Exchange<B>>>),
+    Stored {
+        reply: Reply<B>,
+        /// What asks for the successor of the reply.
+        successor: Option<Box<Exchange<B>>>,
+        after: Vec<After<B>>,
+    },
     Forward(Box<Exchange<B>>),
 }
 
@@ -165,17 +171,15 @@ async fn steps<P: Platform>(
         None => None,
         Some(cache) => match caching::lookup(cache, &opening, memory, platform).await? {
             Lookup::Miss(fill) => Some(fill),
-            Lookup::Hit { reply, record } => {
+            Lookup::Hit(Hit { reply, record, after, successor }) => {
                 draft.record.cache = Some(record);
-                return Ok(Passed::Reply(reply));
-            }
-            Lookup::Stale { reply, record, fill } => {
-                draft.record.cache = Some(record);
-                let random = platform.random();
-                let attempts = exchange::choose(&opening, memory, random);
-                let draft = draft.of_revalidation();
-                let open = |attempts| Exchange::open(&opening, attempts, Some(fill), draft, random, platform);
-                return Ok(Passed::Stale(reply, attempts.map(|attempts| Box::new(open(attempts)))));
+                let successor = successor.and_then(|fill| {
+                    let random = platform.random();
+                    let attempts = exchange::choose(&opening, memory, random)?;
+                    let draft = draft.of_revalidation();
+                    Some(Box::new(Exchange::open(&opening, attempts, Some(fill), draft, random, platform)))
+                });
+                return Ok(Passed::Stored { reply, successor, after });
             }
         },
     };

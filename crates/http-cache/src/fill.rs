@@ -16,6 +16,11 @@ use crate::purge::Generation;
 pub use message::{Back, InvalidMessage, Message};
 pub use words::{Ask, Ended, Filled, Kept, Lease, Refusal, Said};
 
+/// In which of so many objects a key is looked for.
+pub fn shard(key: &str, shards: u64) -> u64 {
+    crate::memory::hash(key).checked_rem(shards).unwrap_or_default()
+}
+
 /// Who fills what. One value for one Durable Object.
 #[derive(Debug)]
 pub struct Fills {
@@ -31,6 +36,8 @@ struct Key {
     lease: Option<Held>,
     /// The latest purge that anybody knew to concern this key.
     purged: Option<Generation>,
+    /// When a write made untrue what was fetched before (RFC 9111, section 4.4), and the number that leases had come to.
+    forgotten: Option<(u64, Duration)>,
     failures: u8,
     pass_until: Duration,
     too_large_until: Duration,
@@ -55,6 +62,9 @@ impl Fills {
 
     /// How long a key is known to be too large.
     const TOO_LARGE: Duration = Duration::from_secs(300);
+
+    /// How long a fetch may have been under way that a write has made untrue.
+    const FORGOTTEN: Duration = Duration::from_secs(600);
 
     /// How often all keys are looked through.
     const PRUNE: Duration = Duration::from_secs(30);
@@ -100,13 +110,16 @@ impl Fills {
         let newer = |kept: &Kept| ask.refuse.is_none_or(|refused| refused.version != kept.version);
         if let Some(kept) = state.kept.filter(|kept| now < kept.keep_until && newer(kept)) {
             let due = now >= kept.fresh_until || early(&kept, ask.random, now);
-            let refresh =
-                (due && state.lease.is_none() && now >= state.pass_until).then(|| state.lease.insert(held).lease);
+            let leased = !ask.lease.is_zero() && state.lease.is_none() && now >= state.pass_until;
+            let refresh = (due && leased).then(|| state.lease.insert(held).lease);
             // What is stale by this object's clock may be usable by the asker's rules; who cannot use it refuses it.
             return Said::Hit { version: kept.version, refresh };
         }
         if now < state.too_large_until {
             return Said::TooLarge;
+        }
+        if ask.lease.is_zero() {
+            return Said::Pass;
         }
         match state.lease {
             _ if now < state.pass_until => Said::Pass,
@@ -123,13 +136,14 @@ impl Fills {
         let version = self.number();
         let state = self.keys.entry(key.to_owned()).or_default();
         let held = state.give_back(filled.lease);
-        let purged = before(filled.generation, state.purged);
+        let purged = before(filled.generation, state.purged)
+            || state.forgotten.is_some_and(|(number, _)| filled.lease <= number);
         // A lease that ran out is not held against its filler, unless somebody else was quicker.
         let overtaken = !held && state.kept.is_some_and(|kept| kept.sent >= filled.sent);
         if purged || overtaken || filled.fresh_until <= now {
             return None;
         }
-        let Filled { generation, sent, arrived, fresh_until, keep_until, lease: _ } = *filled;
+        let Filled { generation, sent, arrived, fresh_until, keep_until, lease: _, durable: _ } = *filled;
         let cost = arrived.saturating_sub(sent);
         state.failures = 0;
         state.pass_until = Duration::ZERO;
@@ -175,6 +189,15 @@ impl Fills {
             Ended::TooLarge => self.too_large(key, lease, now),
             Ended::Failed => self.failed(key, lease, now),
         }
+    }
+
+    /// A write made what is kept, and what is on its way, untrue. Those who wait are to be woken.
+    pub fn forget(&mut self, key: &str, now: Duration) {
+        let number = self.number();
+        let state = self.keys.entry(key.to_owned()).or_default();
+        state.kept = None;
+        state.lease = None;
+        state.forgotten = Some((number, now));
     }
 
     fn number(&mut self) -> u64 {
@@ -223,6 +246,7 @@ impl Key {
             || self.lease.is_some_and(|held| now < held.lease.until)
             || now < self.pass_until
             || now < self.too_large_until
+            || self.forgotten.is_some_and(|(_, at)| now < at.saturating_add(Fills::FORGOTTEN))
     }
 }
 

@@ -2,7 +2,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// The tier in an isolate's own memory: S3-FIFO (Yang et al., SOSP 2023), bounded in bytes.
+/// A tier in memory, an isolate's or a Durable Object's: S3-FIFO (Yang et al., SOSP 2023), bounded in bytes.
 ///
 /// What is new waits in a small queue and is dropped at its end unless somebody asked for it again; what was asked for
 /// moves to the main queue, and stays there as long as it is asked for once a round. So a scan of keys that nobody asks
@@ -11,6 +11,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct MemoryTier<V> {
     bytes_max: usize,
+    object_max: usize,
     bytes: usize,
     small_bytes: usize,
     entries: HashMap<Rc<str>, Entry<V>>,
@@ -41,22 +42,17 @@ struct Entry<V> {
 }
 
 impl<V> MemoryTier<V> {
-    /// An isolate has 128 MB for everything.
-    pub const DEFAULT_BYTES: usize = 16 * 1024 * 1024;
-
-    /// Larger responses are left to the other tiers: one of them would push out hundreds of small ones.
-    pub const MAX_OBJECT: usize = 64 * 1024;
-
     /// What an entry costs beside its key and its value.
     const OVERHEAD: usize = 256;
 
     /// A tenth of the bytes are for what is new.
     const SMALL_SHARE: usize = 10;
 
-    /// A tier of so many bytes.
-    pub fn new(bytes_max: usize) -> Self {
+    /// A tier of so many bytes, with values of at most `object_max` bytes: a larger one would push out hundreds of small ones.
+    pub fn new(bytes_max: usize, object_max: usize) -> Self {
         Self {
             bytes_max,
+            object_max,
             bytes: 0,
             small_bytes: 0,
             entries: HashMap::new(),
@@ -81,7 +77,7 @@ impl<V> MemoryTier<V> {
 
     /// Holds a value of so many bytes until it is useless, in place of what the key had. What is too large is not held.
     pub fn insert(&mut self, key: &str, value: V, bytes: usize, until: Duration) {
-        if bytes > Self::MAX_OBJECT {
+        if bytes > self.object_max {
             self.remove(key);
             return;
         }
@@ -209,14 +205,8 @@ impl<V> MemoryTier<V> {
     }
 }
 
-impl<V> Default for MemoryTier<V> {
-    fn default() -> Self {
-        Self::new(Self::DEFAULT_BYTES)
-    }
-}
-
 /// FNV-1a. Who finds two keys with one hash gets the second one into the main queue at once, which is nothing.
-fn hash(key: &str) -> u64 {
+pub(crate) fn hash(key: &str) -> u64 {
     key.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 

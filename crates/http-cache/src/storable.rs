@@ -95,6 +95,7 @@ pub(crate) fn describe(exchange: &Exchange<'_>) -> Result<Stored, Reason> {
         selecting,
         initial_age: freshness.initial_age,
         response_time: exchange.response_time,
+        cost: exchange.response_time.saturating_sub(exchange.request_time),
         lifetime: freshness.lifetime,
         content_length: content_length(response)?,
         must_revalidate: policy.control.must_revalidate,

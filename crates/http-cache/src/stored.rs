@@ -16,7 +16,7 @@ pub const MAX_ENVELOPE: usize = 16 * 1024;
 
 /// The first byte of an encoded envelope. It changes whenever the meaning of the bytes after it does; an envelope of
 /// another version is a miss.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// What is remembered about a stored response beside its body and its ordinary header fields.
 ///
@@ -37,6 +37,8 @@ pub struct Stored {
     pub(crate) initial_age: Duration,
     /// Since the Unix epoch.
     pub(crate) response_time: Duration,
+    /// How long the origin took to answer.
+    pub(crate) cost: Duration,
     /// `freshness_lifetime` (RFC 9111, section 4.2.1).
     pub(crate) lifetime: Duration,
     pub(crate) content_length: Option<u64>,
@@ -88,6 +90,11 @@ impl Stored {
     /// Its family.
     pub fn family(&self) -> u64 {
         self.family
+    }
+
+    /// Is it validated before every use (RFC 9111, section 5.2.2.4)?
+    pub fn is_always_validated(&self) -> bool {
+        self.no_cache
     }
 
     /// Are both selected by the same request fields, whatever their values?
@@ -157,6 +164,23 @@ impl Stored {
             if self.forbids_stale_reuse() && self.validators().is_empty() { Duration::ZERO } else { KEPT_STALE };
         let stale = accepted.max(self.stale.while_revalidate).max(self.stale.if_error);
         self.ttl(self.response_time).saturating_add(stale).min(delta_seconds::GREATEST)
+    }
+
+    /// Until when it is fresh, since the Unix epoch; in the past when it is stale on arrival.
+    pub fn fresh_until(&self) -> Duration {
+        self.response_time.saturating_add(self.lifetime).saturating_sub(self.initial_age)
+    }
+
+    /// Until when it is good for anything, since the Unix epoch.
+    pub fn keep_until(&self) -> Duration {
+        self.response_time.saturating_add(self.keep())
+    }
+
+    /// Should a request that finds it fresh have it refreshed, after its reply? See
+    /// [`refresh_ahead`](crate::refresh_ahead). `random` are 64 random bits.
+    pub fn refresh_ahead(&self, now: Duration, random: u64) -> bool {
+        let lifetime = self.lifetime.saturating_sub(self.initial_age);
+        !self.no_cache && crate::refresh_ahead(lifetime, self.ttl(now), self.cost, random)
     }
 
     /// For how long it has been stale; zero while it is fresh.

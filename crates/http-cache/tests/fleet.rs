@@ -307,6 +307,7 @@ impl Fleet {
                 arrived: ms(self.now),
                 fresh_until: until,
                 keep_until: until,
+                durable: false,
             };
             // Some are slow to say so.
             let most = if self.weather.purges && self.draw(10) == 0 { 4_000 } else { 100 };

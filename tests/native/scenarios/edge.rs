@@ -9,11 +9,12 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tidegate_gateway::limiting::{Held, LIMITER_TIMEOUT};
-use tidegate_gateway::platform::{Purpose, SignatureCheck};
+use tidegate_gateway::platform::{Behind, Purpose, SignatureCheck, StoredBody, Told};
 use tidegate_gateway::record::Record;
+use tidegate_gateway::reply::{Bring, Forgotten, Freshen, Store};
 use tidegate_gateway::{
-    After, Answered, AskFailure, Conclusion, Exchange, Gateway, LogFailure, Memory, Platform, Reply, ReplyBody, Step,
-    Unreachable, admit, learn, refresh_keys, renew,
+    After, Answered, AskFailure, Conclusion, Exchange, Gateway, LogFailure, Memory, Permitted, Platform, Reply,
+    ReplyBody, SHELVED_MAX, Shelf, Step, Unreachable, admit, learn, refresh_keys, renew, shelve, unshelve,
 };
 use tidegate_http_cache::ENVELOPE_FIELD;
 
@@ -27,6 +28,8 @@ const KEY_SET_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An isolate with its colo's cache.
 pub(super) struct Edge {
+    name: String,
+    shelf: RefCell<Shelf<Response>>,
     gateway: Rc<Gateway>,
     memory: RefCell<Memory>,
     cache: RefCell<BTreeMap<String, Response>>,
@@ -100,16 +103,45 @@ impl Platform for Scripted<'_> {
         answer.ok_or_else(|| LogFailure::Unreachable(Unreachable::new("no answer")))
     }
 
+    fn shelf(&self) -> &RefCell<Shelf<Self::Body>> {
+        &self.edge.shelf
+    }
+
+    fn location(&self) -> Option<String> {
+        Some(self.edge.name.clone())
+    }
+
     async fn stored(&self, key: &str) -> Option<(String, Self::Body)> {
         self.promise().await;
         let stored = self.edge.cache.borrow().get(key).cloned()?;
         Some((stored.headers.get(ENVELOPE_FIELD)?, stored))
     }
+
+    async fn ask_behind(
+        &self,
+        place: &Behind,
+        message: Vec<u8>,
+        wait: Option<Duration>,
+    ) -> Result<Told<Self::Body>, Unreachable> {
+        self.promise().await;
+        Ok(self.world.behind.ask(place, &message, wait, self.now()))
+    }
+
+    async fn sleep(&self, _duration: Duration) {
+        self.promise().await;
+    }
+}
+
+impl StoredBody for Response {
+    fn whole_bytes(&self) -> Option<usize> {
+        Some(self.body.len()).filter(|bytes| *bytes <= SHELVED_MAX)
+    }
 }
 
 impl Edge {
-    pub(super) fn new(gateway: &Rc<Gateway>) -> Self {
-        Self { gateway: Rc::clone(gateway), memory: RefCell::default(), cache: RefCell::default() }
+    pub(super) fn new(gateway: &Rc<Gateway>, name: String) -> Self {
+        let (memory, shelf, cache) = Default::default();
+        Self { name, shelf, gateway: Rc::clone(gateway), memory, cache }
     }
 
     /// Answers one request, and does what its reply leaves behind.
@@ -122,10 +154,14 @@ impl Edge {
             let (_fetched, _) = finish(refresh_keys(&issuer, &self.memory, &platform));
         }
         let (response, record) = match admitted.step {
-            Step::Reply { reply, record, revalidation } => {
+            Step::Reply { reply, record, revalidation, after } => {
+                after.iter().for_each(|effect| self.after(effect, None, world));
                 if let Some(exchange) = revalidation {
-                    // Its answer is only stored.
-                    self.forward(exchange, request, world);
+                    match finish(exchange.permitted(&self.memory, &platform)).0 {
+                        // Its answer is only stored.
+                        Permitted::Go(exchange) => drop(self.forward(exchange, request, world)),
+                        Permitted::Done(after) => after.iter().for_each(|effect| self.after(effect, None, world)),
+                    }
                 }
                 (reply_response(reply, None), record)
             }
@@ -166,9 +202,7 @@ impl Edge {
                 (Conclusion::Retry(next), _) => exchange = next,
                 (Conclusion::Reply { reply, after, record }, outcome) => {
                     let answer = if let Outcome::Answered(answer) = outcome { Some(answer) } else { None };
-                    if let Some(answer) = &answer {
-                        after.iter().for_each(|effect| self.after(effect, answer));
-                    }
+                    after.iter().for_each(|effect| self.after(effect, answer.as_ref(), world));
                     return (reply_response(reply, answer.as_ref()), record);
                 }
                 (Conclusion::Pass { held, record }, Outcome::Answered(response)) => {
@@ -180,7 +214,7 @@ impl Edge {
                     Outcome::Answered(response),
                 ) => {
                     self.release(held, world);
-                    after.iter().for_each(|effect| self.after(effect, &response));
+                    after.iter().for_each(|effect| self.after(effect, Some(&response), world));
                     let mut response = response;
                     if not_modified {
                         response = Response { status: 304, body: String::new(), ..response };
@@ -201,28 +235,57 @@ impl Edge {
         }
     }
 
-    /// `store`, `freshen` and `forget` in `edge/platform.mjs`.
-    fn after(&self, effect: &After, response: &Response) {
-        let mut cache = self.cache.borrow_mut();
-        match effect {
-            After::Store { key, metadata, removed, keep_seconds } => {
+    /// `after` in `edge/src/cache.rs`; `response` is the origin's.
+    fn after(&self, effect: &After<Response>, response: Option<&Response>, world: &World) {
+        match (effect, response) {
+            (After::Store(store), Some(response)) => {
+                let Store { key, metadata, removed, keep_seconds, behind } = &**store;
                 let mut copy = Response { status: 200, ..response.clone() };
                 removed.iter().for_each(|name| copy.headers.remove(name));
                 copy.headers.set(ENVELOPE_FIELD, metadata);
-                copy.headers.set("cache-control", &format!("public, max-age={keep_seconds}"));
-                cache.insert(key.clone(), copy);
+                self.keep(key, metadata, copy, *keep_seconds, behind.as_ref(), world);
             }
-            After::Freshen { key, replaced, metadata, excepted, keep_seconds } => {
-                let Some(stored) = cache.get_mut(key) else { return };
-                if stored.headers.get(ENVELOPE_FIELD).as_ref() == Some(replaced) {
-                    stored.headers.update(&response.headers, excepted);
-                    stored.headers.set(ENVELOPE_FIELD, metadata);
-                    stored.headers.set("cache-control", &format!("public, max-age={keep_seconds}"));
+            (After::Freshen(freshen), Some(answer)) => {
+                let Freshen { body, key, replaced, metadata, excepted, keep_seconds, behind } = &**freshen;
+                let stored = self.cache.borrow().get(key).cloned();
+                let stored = stored.filter(|stored| stored.headers.get(ENVELOPE_FIELD).as_ref() == Some(replaced));
+                let Some(mut stored) = body.clone().or(stored) else { return };
+                stored.headers.remove("cache-status");
+                stored.headers.update(&answer.headers, excepted);
+                stored.headers.set(ENVELOPE_FIELD, metadata);
+                self.keep(key, metadata, stored, *keep_seconds, behind.as_ref(), world);
+            }
+            (After::Store(_) | After::Freshen(_), None) => {}
+            (After::Promote { key, body, .. }, _) => {
+                self.cache.borrow_mut().insert(key.clone(), body.clone());
+            }
+            (After::Forget(forgotten), _) => {
+                for Forgotten { key, object } in forgotten {
+                    unshelve(&self.shelf, key);
+                    self.cache.borrow_mut().remove(key);
+                    object.iter().for_each(|object| world.behind.forget(object, key, world.now.get()));
                 }
             }
-            After::Forget { keys } => keys.iter().for_each(|key| {
-                cache.remove(key);
-            }),
+            (After::End(place, message), _) => world.behind.end(place, message, world.now.get()),
+        }
+    }
+
+    fn keep(
+        &self,
+        key: &str,
+        metadata: &str,
+        kept: Response,
+        keep_seconds: Option<u64>,
+        behind: Option<&Bring>,
+        world: &World,
+    ) {
+        let now = world.now.get();
+        if let Some(Bring { place, filled, too_large, .. }) = behind {
+            world.behind.keep(place, filled, too_large, (metadata.to_owned(), kept.clone()), now);
+        }
+        shelve(&self.shelf, key, metadata.to_owned(), kept.clone(), keep_seconds.is_some(), now);
+        if keep_seconds.is_some() {
+            self.cache.borrow_mut().insert(key.to_owned(), kept);
         }
     }
 }

@@ -42,7 +42,7 @@ struct Run<'s> {
 impl<'s> Run<'s> {
     fn new(scenario: &'s Scenario, gateway: &Rc<Gateway>, tokens: &'s BTreeMap<&'s str, String>, seed: u64) -> Self {
         let edges = scenario.steps.iter().map(|step| step.edge).max().unwrap_or_default();
-        let edges = (0..=edges).map(|_| Edge::new(gateway)).collect();
+        let edges = (0..=edges).map(|edge| Edge::new(gateway, format!("edge{edge}"))).collect();
         Self { scenario, tokens, world: World::new(scenario, seed), edges }
     }
 

@@ -10,6 +10,7 @@ use tidegate_gateway::platform::Purpose;
 use tidegate_http_cache::purge::{self, PurgeLog};
 use tidegate_rate_limit::{Authority, Question};
 
+use super::behind::Objects;
 use super::file::{Behaviour, Call, Reply, Scenario, Secret};
 use super::message::{Headers, Response};
 use super::token::{key_set, secret};
@@ -88,6 +89,7 @@ pub(super) struct World {
     received: RefCell<Vec<Received>>,
     objects: RefCell<BTreeMap<String, Object>>,
     purges: RefCell<PurgeLog>,
+    pub(super) behind: Objects,
     calls: RefCell<BTreeMap<Call, usize>>,
 }
 
@@ -109,6 +111,7 @@ impl World {
             received: RefCell::default(),
             objects: RefCell::default(),
             purges: RefCell::new(PurgeLog::begin(seed)),
+            behind: Objects::default(),
             calls: RefCell::default(),
         }
     }

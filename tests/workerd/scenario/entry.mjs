@@ -2,6 +2,8 @@
 
 import gateway, { Limiter as Deployed, Purge as DeployedPurge } from "./worker.mjs";
 
+export { Cache } from "./worker.mjs";
+
 /** Requests with this field are for this file. */
 const CONTROL = "scenario-control";
 

@@ -5,19 +5,22 @@ use std::cell::OnceCell;
 use tidegate_http_cache::{self as http_cache, Fields as FieldSource};
 
 use super::key::{Key, key};
+use super::search::object;
 use crate::authenticate::Identity;
 use crate::exchange::Opening;
 use crate::facts::Facts;
 use crate::matching::Found;
 use crate::path::{NormalPath, normalise};
-use crate::platform::Head;
-use crate::reply::After;
+use crate::platform::{Head, Platform};
+use crate::reply::{After, Forgotten};
 use crate::route::{Auth, Gateway};
 use crate::url::Url;
 
 /// An unsafe request on its way: what a GET would find at the places that it changes, in the writer's own partition and
 /// with the writer's header values, in the tier of this data center. Other variants live out their lifetime.
 pub(crate) struct Changes {
+    /// The name of this location.
+    location: Option<String>,
     target: String,
     identity: Option<Identity>,
     client_ip: Option<String>,
@@ -25,12 +28,13 @@ pub(crate) struct Changes {
 
 impl Changes {
     /// `None` for a method that changes nothing, and where nothing is stored.
-    pub(crate) fn of<H: Head>(opening: &Opening<'_, H>) -> Option<Self> {
+    pub(crate) fn of<H: Head, P: Platform>(opening: &Opening<'_, H>, platform: &P) -> Option<Self> {
         let Opening { gateway, facts, identity, url, .. } = *opening;
         if !gateway.has_caches || http_cache::is_safe(facts.head.method()) {
             return None;
         }
         Some(Self {
+            location: platform.location().or_else(|| facts.location().colo.clone()),
             target: format!("{}://{}{}", url.scheme, url.authority, with_query(url.path, url.query)),
             identity: identity.cloned(),
             client_ip: facts.client_ip.map(str::to_owned),
@@ -38,18 +42,18 @@ impl Changes {
     }
 
     /// The keys to forget once the response is known.
-    pub(crate) fn conclude(
+    pub(crate) fn conclude<B>(
         &self,
         gateway: &Gateway,
         request: &impl Head,
         status: u16,
         response: &dyn FieldSource,
-    ) -> Option<After> {
+    ) -> Option<After<B>> {
         if !http_cache::invalidates(request.method(), status) {
             return None;
         }
         let target = Url::cut(&self.target)?;
-        let mut keys: Vec<String> = self.key(gateway, request, &target).into_iter().collect();
+        let mut keys: Vec<Forgotten> = self.key(gateway, request, &target).into_iter().collect();
         // "A cache MAY invalidate other URIs when it receives a non-error status code in response to an unsafe request
         // method [...]. In particular, the URI(s) in the Location and Content-Location response header fields (if present)
         // are candidates [...]. However, a cache MUST NOT trigger an invalidation under these conditions if the origin of
@@ -64,10 +68,10 @@ impl Changes {
             let key = self.key(gateway, request, &url).filter(|key| same_origin && !keys.contains(key));
             keys.extend(key);
         }
-        (!keys.is_empty()).then_some(After::Forget { keys })
+        (!keys.is_empty()).then_some(After::Forget(keys))
     }
 
-    fn key(&self, gateway: &Gateway, head: &impl Head, url: &Url<'_>) -> Option<String> {
+    fn key(&self, gateway: &Gateway, head: &impl Head, url: &Url<'_>) -> Option<Forgotten> {
         let path: NormalPath = normalise(url.path).ok()?;
         let found = gateway.matcher.find(url.authority, &path, "GET", &|name| head.field(name));
         let Found::Route { index, .. } = found else { return None };
@@ -84,7 +88,10 @@ impl Changes {
             location: OnceCell::new(),
         };
         match key(cache, read, &facts, identity, url, &path) {
-            Key::At(key) => Some(key),
+            Key::At(key) => {
+                let object = object(cache.scope, || self.location.clone(), &key);
+                Some(Forgotten { key, object })
+            }
             Key::TooLong | Key::Nobody => None,
         }
     }

@@ -2,10 +2,11 @@
 
 use std::cell::RefCell;
 
-use tidegate_http_cache::purge::{Believed, Delta, Generation, Manner, Place, Question, Readiness, Stamp, Target};
-use tidegate_http_cache::{Reason, Stored};
+use tidegate_http_cache::Reason;
+use tidegate_http_cache::purge::{Believed, Delta, Generation, Manner, Place, Question, Readiness, Target};
 
-use super::fill::Selected;
+use super::fill::{Selected, Tier};
+use super::shelf::{Shelved, read};
 use crate::memory::Memory;
 use crate::platform::{LogFailure, Platform, Unreachable};
 
@@ -23,17 +24,33 @@ pub(super) enum Judged<B> {
     Nothing,
 }
 
-/// Holds what a tier has under a key against the purges that this isolate knows of. Whatever is stored, in whichever tier,
+/// Holds what a tier has under a key against the purges that this isolate knows of, and keeps it in this isolate's memory as
+/// well if it is whole. Whatever is stored, in whichever tier,
 /// comes through here before it may answer. Ready at the first poll while the isolate's copy of the log is new.
 pub(super) async fn judge<P: Platform>(
+    key: &str,
     found: (String, P::Body),
+    tier: Tier,
     resource: &Place<'_>,
     memory: &RefCell<Memory>,
     platform: &P,
 ) -> Judged<P::Body> {
     let (metadata, body) = found;
-    let Some((stamp, envelope)) = Stamp::open(&metadata) else { return Judged::Nothing };
-    let Ok(stored) = Stored::decode(envelope) else { return Judged::Nothing };
+    let Some((stamp, stored)) = read(&metadata) else { return Judged::Nothing };
+    let found = Shelved { stored, stamp, metadata, body };
+    platform.shelf().borrow_mut().insert(key, found.clone(), true, platform.now());
+    judge_decoded(found, tier, resource, memory, platform).await
+}
+
+/// The same for what this isolate has read already.
+pub(super) async fn judge_decoded<P: Platform>(
+    found: Shelved<P::Body>,
+    tier: Tier,
+    resource: &Place<'_>,
+    memory: &RefCell<Memory>,
+    platform: &P,
+) -> Judged<P::Body> {
+    let Shelved { stored, stamp, metadata, body } = found;
     let is_lost = ready(memory, platform).await == Readiness::Lost;
     let believed = match memory.borrow().generations.judge(&stamp, resource) {
         Believed::Current | Believed::Stale if is_lost => Believed::Unknown,
@@ -46,7 +63,10 @@ pub(super) async fn judge<P: Platform>(
         Believed::Gone { by } => return Judged::Gone { by },
     };
     match stored.believed(believed, platform.now()) {
-        Some(stored) => Judged::Believed(Box::new(Selected { stored, stamp, metadata, doubt, body: Some(body) })),
+        Some(stored) => {
+            let body = Some(body);
+            Judged::Believed(Box::new(Selected { tier, stored, stamp, metadata, doubt, body }))
+        }
         None => Judged::Nothing,
     }
 }

@@ -27,6 +27,7 @@ fn fill(lease: u64, sent: u64) -> Filled {
         arrived: ms(sent + 500),
         fresh_until: ms(sent + 60_000),
         keep_until: ms(sent + 120_000),
+        durable: true,
     }
 }
 
@@ -93,6 +94,27 @@ fn a_fill_that_began_before_a_purge_is_refused() {
     assert!(fills.filled(KEY, &blind, ms(3_500)).is_none(), "who knows nothing of purges may be before it");
     let other_log = Filled { generation: Some(Generation { log: 8, sequence: 0 }), ..fill(0, 3_000) };
     assert!(fills.filled(KEY, &other_log, ms(3_500)).is_some(), "the log was begun anew: edges judge by it");
+}
+
+#[test]
+fn a_fill_that_began_before_a_write_is_refused() {
+    let mut fills = Fills::new(0);
+    let slow = leased(fills.ask(KEY, &ask(0), ms(0)));
+    fills.forget(KEY, ms(100));
+    let lease = leased(fills.ask(KEY, &ask(101), ms(101)));
+    assert!(fills.filled(KEY, &fill(slow, 0), ms(500)).is_none());
+    assert!(fills.filled(KEY, &fill(lease, 101), ms(601)).is_some());
+}
+
+#[test]
+fn who_wants_no_lease_gets_what_is_kept_or_nothing() {
+    let mut fills = Fills::new(0);
+    let peek = |now| Ask { lease: Duration::ZERO, ..ask(now) };
+    assert_eq!(fills.ask(KEY, &peek(0), ms(0)), Said::Pass);
+    let lease = leased(fills.ask(KEY, &ask(0), ms(0)));
+    assert_eq!(fills.ask(KEY, &peek(1), ms(1)), Said::Pass, "and waits for nobody");
+    let kept = fills.filled(KEY, &fill(lease, 0), ms(500)).unwrap();
+    assert_eq!(hit(fills.ask(KEY, &peek(60_000), ms(60_000))), (kept.version, None), "also when it is due");
 }
 
 #[test]

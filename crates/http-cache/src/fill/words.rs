@@ -14,7 +14,8 @@ pub struct Ask {
     pub generation: Option<Generation>,
     /// It only wants to know whether it should refresh; it has something to serve, and does not wait.
     pub refresh: bool,
-    /// For how long a lease is worth something: what a fetch usually takes, and then some.
+    /// For how long a lease is worth something: what a fetch usually takes, and then some. Zero: it wants what is kept and
+    /// no lease, because what it would fetch is for nobody else.
     pub lease: Duration,
     /// When it gives up waiting, since the Unix epoch.
     pub until: Duration,
@@ -80,6 +81,8 @@ pub struct Filled {
     pub fresh_until: Duration,
     /// Until when it is good for anything.
     pub keep_until: Duration,
+    /// Whether it is worth a row in the object's storage, so that it outlives the object's memory.
+    pub durable: bool,
 }
 
 /// A response that the object has.

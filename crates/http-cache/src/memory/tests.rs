@@ -5,7 +5,12 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 const NOW: Duration = Duration::from_secs(1_000);
+const OBJECT_MAX: usize = 64 * 1024;
 const LATER: Duration = Duration::from_secs(1_060);
+
+fn tier<V>(bytes_max: usize) -> MemoryTier<V> {
+    MemoryTier::new(bytes_max, OBJECT_MAX)
+}
 
 fn key(number: usize) -> String {
     format!("key {number}")
@@ -13,7 +18,7 @@ fn key(number: usize) -> String {
 
 #[test]
 fn what_is_useless_is_not_there() {
-    let mut tier = MemoryTier::default();
+    let mut tier = tier(1_000_000);
     tier.insert("a", 1, 10, LATER);
     assert_eq!(tier.get("a", LATER - Duration::from_millis(1)).copied(), Some(1));
     assert_eq!(tier.get("a", LATER), None);
@@ -22,8 +27,8 @@ fn what_is_useless_is_not_there() {
 
 #[test]
 fn large_objects_are_left_to_the_other_tiers() {
-    let most = MemoryTier::<u8>::MAX_OBJECT;
-    let mut tier = MemoryTier::default();
+    let most = OBJECT_MAX;
+    let mut tier = tier(1_000_000);
     tier.insert("a", 1, most, LATER);
     assert_eq!(tier.get("a", NOW).copied(), Some(1));
     tier.insert("a", 2, most + 1, LATER);
@@ -32,7 +37,7 @@ fn large_objects_are_left_to_the_other_tiers() {
 
 #[test]
 fn a_popular_key_survives_a_scan() {
-    let mut tier = MemoryTier::new(100_000);
+    let mut tier = tier(100_000);
     for popular in 0..20 {
         tier.insert(&key(popular), popular, 1_000, LATER);
         tier.get(&key(popular), NOW);
@@ -47,7 +52,7 @@ fn a_popular_key_survives_a_scan() {
 
 #[test]
 fn a_key_that_comes_back_soon_stays_longer() {
-    let mut tier = MemoryTier::new(20_000);
+    let mut tier = tier(20_000);
     let mut next = 1;
     let mut scan = |tier: &mut MemoryTier<usize>, count| {
         for _ in 0..count {
@@ -65,7 +70,7 @@ fn a_key_that_comes_back_soon_stays_longer() {
 
 #[test]
 fn places_of_removed_entries_do_not_pile_up() {
-    let mut tier = MemoryTier::default();
+    let mut tier = tier(1_000_000);
     for _ in 0..10_000 {
         tier.insert("a", 1, 10, LATER);
         tier.remove("a");
@@ -96,7 +101,7 @@ proptest! {
 
     #[test]
     fn it_never_holds_more_than_it_has_and_never_lies(steps in steps(), bytes_max in 1_000usize..40_000) {
-        let mut tier = MemoryTier::new(bytes_max);
+        let mut tier = tier(bytes_max);
         let mut inserted = BTreeMap::new();
         let mut now = 0;
         for (value, step) in steps.into_iter().enumerate() {

@@ -16,7 +16,9 @@ table! {
     pub(super) struct Cache {
         /// What routes call it.
         name: Name,
-        /// How far a reply is shared: `colo` keeps it in the Cloudflare location that fetched it.
+        /// How far a reply is shared. `isolate`: in the memory of the process that fetched it, and nowhere else. `colo`: in the
+        /// Cloudflare location that fetched it. `global`: everywhere. Wherever it is shared, one request fetches it for all
+        /// that wait.
         scope: CacheScope = "colo",
         /// How long a reply is fresh when the origin does not say. If left out, only what the origin says counts.
         ttl: Option<Span<1, { 366 * DAY }>>,
@@ -65,10 +67,12 @@ table! {
 /// How far replies are shared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CacheScope {
+    Isolate,
     Colo,
+    Global,
 }
 
-choice!(CacheScope { Colo = "colo" });
+choice!(CacheScope { Isolate = "isolate", Colo = "colo", Global = "global" });
 
 impl Cache {
     /// The first source of the partition that only a token has.
@@ -93,7 +97,6 @@ impl Cache {
     }
 
     pub(super) fn compile(&self, _: &mut Compiler<'_>) -> Option<compiled::Cache> {
-        self.scope.get()?;
         let key = self.key.get()?;
         let ttl = match self.ttl.value? {
             Some(ttl) => Some(milliseconds(ttl.0)?),
@@ -114,6 +117,11 @@ impl Cache {
         };
         Some(compiled::Cache {
             name: self.name.get()?.0.clone(),
+            scope: match self.scope.get()? {
+                CacheScope::Isolate => compiled::Scope::Isolate,
+                CacheScope::Colo => compiled::Scope::Colo,
+                CacheScope::Global => compiled::Scope::Global,
+            },
             ttl,
             override_origin: *self.r#override.get()?,
             heuristic,

@@ -1,0 +1,93 @@
+//! The tier in an isolate's own memory: what it holds answers without a promise.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use tidegate_http_cache::purge::Stamp;
+use tidegate_http_cache::{MemoryTier, Stored};
+
+use crate::platform::StoredBody;
+
+/// Responses with more bytes are left to the other tiers.
+pub const SHELVED_MAX: usize = 64 * 1024;
+
+/// An isolate has 128 MB for everything.
+const BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// After this long, what other isolates share is looked up in the location's store again: a write that passed through
+/// another isolate has made that one forget it, and not this one.
+const UNCONFIRMED: Duration = Duration::from_secs(5);
+
+/// The stored responses in the memory of one isolate.
+pub struct Shelf<B>(MemoryTier<Shelved<B>>);
+
+/// One of them, as it was stored: purges are held against it at every use.
+#[derive(Clone)]
+pub(super) struct Shelved<B> {
+    pub(super) stored: Stored,
+    pub(super) stamp: Stamp,
+    pub(super) metadata: String,
+    pub(super) body: B,
+}
+
+impl<B> Default for Shelf<B> {
+    fn default() -> Self {
+        Self(MemoryTier::new(BYTES_MAX, SHELVED_MAX))
+    }
+}
+
+impl<B: StoredBody> Shelf<B> {
+    pub(super) fn get(&mut self, key: &str, now: Duration) -> Option<Shelved<B>> {
+        self.0.get(key, now).cloned()
+    }
+
+    pub(super) fn insert(&mut self, key: &str, shelved: Shelved<B>, is_shared: bool, now: Duration) {
+        let Some(bytes) = shelved.body.whole_bytes() else { return };
+        let bytes = bytes.saturating_add(shelved.metadata.len());
+        let keep_until = shelved.stored.keep_until();
+        let until = if is_shared { keep_until.min(now.saturating_add(UNCONFIRMED)) } else { keep_until };
+        self.0.insert(key, shelved, bytes, until);
+    }
+
+    /// How many responses it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether it holds none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many bytes they take, at most 16 MiB.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.0.bytes()
+    }
+}
+
+/// Holds a response that was just stored. `is_shared`: other isolates have it too, and may forget it.
+pub fn shelve<B: StoredBody>(
+    shelf: &RefCell<Shelf<B>>,
+    key: &str,
+    metadata: String,
+    body: B,
+    is_shared: bool,
+    now: Duration,
+) {
+    let Some((stamp, stored)) = read(&metadata) else { return };
+    shelf.borrow_mut().insert(key, Shelved { stored, stamp, metadata, body }, is_shared, now);
+}
+
+/// What metadata say; `None` when they are not ours, or of another version: then nothing is stored.
+pub(super) fn read(metadata: &str) -> Option<(Stamp, Stored)> {
+    let (stamp, envelope) = Stamp::open(metadata)?;
+    Some((stamp, Stored::decode(envelope).ok()?))
+}
+
+/// Forgets a response.
+pub fn unshelve<B>(shelf: &RefCell<Shelf<B>>, key: &str) {
+    shelf.borrow_mut().0.remove(key);
+}

@@ -1,0 +1,138 @@
+//! What this isolate fetches for its caches at the moment, so that it does not fetch it twice.
+//!
+//! No request can wait for another one inside an isolate: the runtime kills it. What is kept here are notes with times, which
+//! a request looks at when its own timer rings.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The notes of one isolate, by key.
+#[derive(Debug, Default)]
+pub(crate) struct Flights(BTreeMap<String, Flight>);
+
+/// One note.
+#[derive(Clone, Copy, Debug)]
+struct Flight {
+    /// Until when it counts.
+    until: Duration,
+    /// Whether what came was for nobody else: then everybody fetches.
+    passes: bool,
+}
+
+/// What a request is to do about a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Boarding {
+    /// Fetch, for everybody.
+    First,
+    /// Somebody does, or has just done.
+    Taken,
+    /// Fetch for yourself: the last response was for nobody else.
+    Alone,
+}
+
+/// How a fetch ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Landing {
+    /// Its response is being stored.
+    Storing,
+    /// There is none, or it holds what is stored already.
+    Nothing,
+    /// Its response is for nobody else.
+    Uncacheable,
+}
+
+impl Flights {
+    /// How many keys are noted at once. A key has at most 4 KiB.
+    const MAX: usize = 256;
+
+    /// How long a fetch that never reports back keeps others away: the platform ends what runs on for that long after a
+    /// reply.
+    const LASTS: Duration = Duration::from_secs(30);
+
+    /// How long after its answer a fetch keeps others away, while its response is stored.
+    const STORING: Duration = Duration::from_millis(500);
+
+    /// How long everybody fetches alone after a response that was for nobody else.
+    const ALONE: Duration = Duration::from_secs(5);
+
+    /// Notes that a key is being fetched, unless it is already.
+    pub(crate) fn board(&mut self, key: &str, now: Duration) -> Boarding {
+        match self.0.get(key).filter(|flight| now < flight.until) {
+            Some(Flight { passes: true, .. }) => return Boarding::Alone,
+            Some(_) => return Boarding::Taken,
+            None => {}
+        }
+        if self.0.len() >= Self::MAX {
+            self.0.retain(|_, flight| now < flight.until);
+        }
+        if self.0.len() >= Self::MAX {
+            // What is not noted is not coordinated.
+            return Boarding::Alone;
+        }
+        self.0.insert(key.to_owned(), Flight { until: now.saturating_add(Self::LASTS), passes: false });
+        Boarding::First
+    }
+
+    /// Notes how a fetch ended.
+    pub(crate) fn land(&mut self, key: &str, how: Landing, now: Duration) {
+        let Some(flight) = self.0.get_mut(key) else { return };
+        *flight = match how {
+            Landing::Storing => Flight { until: now.saturating_add(Self::STORING), passes: false },
+            Landing::Uncacheable => Flight { until: now.saturating_add(Self::ALONE), passes: true },
+            Landing::Nothing => Flight { until: now, passes: false },
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(milliseconds: u64) -> Duration {
+        Duration::from_millis(1_000_000_u64.saturating_add(milliseconds))
+    }
+
+    #[track_caller]
+    fn check(how: Option<Landing>, boarding: &[(u64, Boarding)]) {
+        for (now, expected) in boarding {
+            let mut flights = Flights::default();
+            assert_eq!(flights.board("key", at(0)), Boarding::First);
+            if let Some(how) = how {
+                flights.land("key", how, at(100));
+            }
+            assert_eq!(flights.board("key", at(*now)), *expected, "{how:?} at {now} ms");
+            assert_eq!(flights.board("other", at(*now)), Boarding::First);
+        }
+    }
+
+    #[test]
+    fn one_fetches_and_one_that_never_reports_keeps_others_away_for_thirty_seconds() {
+        check(None, &[(0, Boarding::Taken), (29_999, Boarding::Taken), (30_000, Boarding::First)]);
+    }
+
+    #[test]
+    fn while_a_response_is_stored_nobody_fetches_it_again() {
+        check(Some(Landing::Storing), &[(100, Boarding::Taken), (599, Boarding::Taken), (600, Boarding::First)]);
+    }
+
+    #[test]
+    fn after_a_response_for_nobody_else_everybody_fetches_alone() {
+        let alone = Boarding::Alone;
+        check(Some(Landing::Uncacheable), &[(100, alone), (5_099, alone), (5_100, Boarding::First)]);
+    }
+
+    #[test]
+    fn after_nothing_the_next_one_fetches() {
+        check(Some(Landing::Nothing), &[(100, Boarding::First)]);
+    }
+
+    #[test]
+    fn what_is_not_noted_is_not_coordinated() {
+        let mut flights = Flights::default();
+        for key in 0..Flights::MAX {
+            assert_eq!(flights.board(&key.to_string(), at(0)), Boarding::First);
+        }
+        assert_eq!(flights.board("one more", at(29_999)), Boarding::Alone);
+        assert_eq!(flights.board("one more", at(30_000)), Boarding::First);
+    }
+}
