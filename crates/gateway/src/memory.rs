@@ -16,7 +16,7 @@ use crate::recent::Recent;
 use crate::record::Record;
 
 /// How long requests go on without the objects behind the locations' stores after one did not answer.
-const BEHIND_PAUSE: Duration = Duration::from_secs(1);
+const BEHIND_PAUSE: Duration = Duration::from_secs(5);
 
 /// The memory of one isolate. Borrow it for one synchronous step, never across an await: a cancelled request would keep
 /// the borrow for ever.

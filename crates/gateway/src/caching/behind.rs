@@ -19,7 +19,7 @@ use crate::reply::After;
 pub const BEHIND_MAX: usize = 1024 * 1024;
 
 /// An object that takes longer for an answer that it need not wait for is not asked for a while.
-pub const BEHIND_TIMEOUT: Duration = Duration::from_millis(1_000);
+pub const BEHIND_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How often an answer may be refused; after that the request fetches for itself.
 const QUESTIONS_MAX: usize = 4;

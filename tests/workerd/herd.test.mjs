@@ -1,0 +1,219 @@
+// Many requests for one response at once, on four edges with real Durable Objects: how often the origin is asked.
+
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { after, before, beforeEach, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { many, open, send } from "./lib/client.mjs";
+import { startGatewayWith } from "./lib/gateway.mjs";
+import { startOrigin } from "./lib/origin.mjs";
+import { stopAll } from "./lib/stop.mjs";
+
+const EDGES = 4;
+const SLOW_MS = 500;
+
+let origin;
+let gateway;
+/** What the origin answers, by path. */
+const pages = new Map();
+
+const cache = (scope) => `
+[[cache]]
+name = "${scope}"
+scope = "${scope}"
+${route(scope, scope, "30s")}`;
+
+const route = (name, cache, timeout) => `
+[[route]]
+name = "${name}"
+match = { path = "/${name}/{*rest}" }
+auth = "none"
+cache = "${cache}"
+origin = { timeout = "${timeout}", retries = 0 }
+`;
+
+before(async () => {
+  origin = await startOrigin((request, response) => {
+    const page = pages.get(request.url);
+    if (page === undefined) return response.writeHead(404).end();
+    return page(request, response);
+  });
+  const config = `
+[[pool]]
+name = "all"
+origins = [{ name = "one", url = "${origin.url}" }]
+${cache("isolate")}${cache("colo")}${cache("global")}${route("brief", "global", "4s")}`;
+  gateway = await startGatewayWith(config, { edges: EDGES });
+  // An edge's first request also starts its isolate.
+  await Promise.all(gateway.urls.map((url) => send(`${url}/global/none`)));
+});
+
+after(() => stopAll(gateway, origin));
+beforeEach(() => origin.take());
+
+/** A page that takes its time and says how often it was made. */
+function slowly(path, fields, milliseconds = SLOW_MS) {
+  let made = 0;
+  pages.set(path, async (_, response) => {
+    made += 1;
+    const body = `${path} ${made}`;
+    await sleep(milliseconds);
+    response.writeHead(200, fields).end(body);
+  });
+}
+
+// All edges serve one host: it is in the key.
+const headers = { host: "gateway.test" };
+const at = (index, path) => send(gateway.urls[index % EDGES] + path, { headers });
+const asked = (path) => origin.requests.filter(({ url }) => url === path).length;
+
+async function check(path, requests, expected) {
+  slowly(path, { "cache-control": "max-age=60" });
+  const replies = await many(requests, requests, (index) => at(index, path));
+  for (const reply of replies) assert.equal(reply.status, 200, reply.text);
+  assert.equal(asked(path), expected, `${requests} requests for ${path}`);
+}
+
+test("a thousand misses on four edges are one request to the origin when the scope is global", async () => {
+  await check("/global/herd", 1_000, 1);
+});
+
+test("they are one request from each edge when the scope is colo", async () => {
+  await check("/colo/herd", 400, EDGES);
+});
+
+test("they are one request from each isolate when the scope is isolate", async () => {
+  await check("/isolate/herd", 200, EDGES);
+});
+
+test("at the end of each lifetime one request refreshes for all edges, and nobody waits longer than the origin takes", async () => {
+  const [path, seconds, lifetimes] = ["/global/steady", 2, 3];
+  slowly(path, { "cache-control": `max-age=${seconds}` }, 50);
+  const end = Date.now() + lifetimes * seconds * 1_000;
+  const client = async (index) => {
+    while (Date.now() < end) {
+      const reply = await at(index, path);
+      assert.equal(reply.status, 200);
+      await sleep(20);
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, (_, index) => client(index)));
+  const count = asked(path);
+  assert.ok(count >= lifetimes - 1 && count <= lifetimes + 1, `${count} requests in ${lifetimes} lifetimes`);
+});
+
+test("what the object keeps answers another edge without the origin", async () => {
+  const path = "/global/kept";
+  slowly(path, { "cache-control": "max-age=60", etag: '"1"', "x-kind": "kept" }, 0);
+  await at(0, path);
+  for (let index = 1; index < EDGES; index += 1) {
+    const reply = await at(index, path);
+    assert.equal(reply.text, `${path} 1`);
+    assert.equal(reply.headers["x-kind"], "kept");
+    assert.match(reply.headers["cache-status"], /^tidegate; hit; ttl=/);
+  }
+  assert.equal(asked(path), 1);
+  const records = gateway.records().filter((record) => record.path === path);
+  assert.equal(records.filter(({ cache }) => cache.tier === "object").length, EDGES - 1);
+});
+
+test("a filler that dies in the middle is followed by another, and all are answered in time", async () => {
+  const path = "/brief/dying";
+  let made = 0;
+  pages.set(path, (_, response) => {
+    made += 1;
+    // The first one never answers.
+    if (made > 1) response.writeHead(200, { "cache-control": "max-age=60" }).end("alive");
+  });
+  const first = open(gateway.urls[0] + path, { headers });
+  first.request.end();
+  while (asked(path) === 0) await sleep(10);
+  const began = Date.now();
+  const others = many(40, 40, (index) => at(index, path));
+  await sleep(100);
+  first.request.destroy();
+  for (const reply of await others) assert.equal(reply.text, "alive");
+  assert.ok(Date.now() - began < 4_000, "within the origin's timeout");
+  assert.equal(asked(path), 2);
+});
+
+test("a response for nobody else keeps nobody waiting", async () => {
+  const path = "/global/private";
+  slowly(path, { "cache-control": "private" }, 200);
+  const began = Date.now();
+  await many(40, 40, (index) => at(index, path));
+  assert.ok(Date.now() - began < 3_000, "not one after the other");
+  assert.equal(asked(path), 40);
+});
+
+test("an origin that fails is not asked by all at once while the first ask is open", async () => {
+  const path = "/global/failing";
+  pages.set(path, async (_, response) => {
+    await sleep(300);
+    response.writeHead(503).end("no");
+  });
+  const replies = await many(60, 60, (index) => at(index, path));
+  for (const reply of replies) assert.equal(reply.status, 503);
+});
+
+test("a response that is too large for the object is kept in each location", async () => {
+  const path = "/global/large";
+  const body = Buffer.alloc(3 * 1024 * 1024, "large");
+  pages.set(path, (_, response) => {
+    response.writeHead(200, { "cache-control": "max-age=60", "content-length": body.length }).end(body);
+  });
+  for (const round of [1, 2, 3]) {
+    for (let index = 0; index < EDGES; index += 1) {
+      const reply = await at(index, path);
+      assert.ok(reply.body.equals(body), `round ${round}, edge ${index}`);
+    }
+    await sleep(300);
+  }
+  assert.equal(asked(path), EDGES);
+});
+
+test("a write is seen at every edge whose request comes after it, once isolates look again", async () => {
+  const path = "/global/written";
+  let version = 1;
+  pages.set(path, (request, response) => {
+    if (request.method === "POST") version += 1;
+    response.writeHead(200, { "cache-control": "max-age=60" }).end(`version ${version}`);
+  });
+  assert.equal((await at(0, path)).text, "version 1");
+  await send(gateway.urls[0] + path, { method: "POST", headers });
+  assert.equal((await at(0, path)).text, "version 2", "the edge that has seen the write");
+  assert.equal((await at(1, path)).text, "version 2", "an edge that had nothing");
+});
+
+test("a slow client of a large response does not fill the memory, and gets every byte", async () => {
+  const path = "/colo/slow";
+  const chunk = Buffer.alloc(64 * 1024, "0123456789abcdef");
+  const chunks = 640; // 40 MiB
+  let sent = 0;
+  pages.set(path, async (_, response) => {
+    response.writeHead(200, { "cache-control": "max-age=60", "content-length": chunk.length * chunks });
+    for (let index = 0; index < chunks; index += 1) {
+      if (!response.write(chunk)) await new Promise((resolve) => response.once("drain", resolve));
+      sent += chunk.length;
+    }
+    response.end();
+  });
+  const { request, response: answer } = open(gateway.urls[0] + path);
+  request.end();
+  const response = await answer;
+  response.pause();
+  await sleep(700);
+  // What the sockets on the way hold, and what waits for the client: far from the whole.
+  assert.ok(sent < 24 * 1024 * 1024, `${sent} bytes left the origin for a client that reads nothing`);
+  const hash = createHash("sha256");
+  let bytes = 0;
+  for await (const part of response) {
+    bytes += part.length;
+    hash.update(part);
+  }
+  assert.equal(bytes, chunk.length * chunks);
+  const expected = createHash("sha256");
+  for (let index = 0; index < chunks; index += 1) expected.update(chunk);
+  assert.equal(hash.digest("hex"), expected.digest("hex"));
+});
