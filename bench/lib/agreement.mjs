@@ -52,6 +52,10 @@ export async function checkAgreement({ bare, peer, tidegate }, headers) {
   await expectStatus(bare, "/nothing/x", headers, 200);
   await expectFields(bare, "/request/echo", headers, SET_FIELDS);
   expectLimitFields(bare, await expectStatus(bare, "/both/x", headers, 200));
+  await expectStatus(bare, "/constant/x", headers, 200);
+  await expectStatus(tidegate, "/cached/x", headers, 200);
+  const hit = await expectStatus(tidegate, "/cached/x", headers, 200);
+  if (!/hit/.test(hit.headers.get("cache-status"))) throw new Error("tidegate does not answer from its memory");
   for (const server of [peer, tidegate]) {
     for (const [target, own, status] of CASES) await expectStatus(server, target, { ...headers, ...own }, status);
     expectLimitFields(server, await expectStatus(server, "/limited/x", claims, 200));

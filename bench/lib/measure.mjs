@@ -40,12 +40,14 @@ export const SERIES = [
   ["bare", "nothing"],
   ["bare", "request"],
   ["bare", "both"],
+  ["bare", "constant"],
   ["peer", "limited"],
   ["peer", "token"],
   ["peer", "open"],
   ["tidegate", "limited"],
   ["tidegate", "token"],
   ["tidegate", "open"],
+  ["tidegate", "cached"],
 ];
 
 export const seriesName = (program, variant) => `${program} /${variant}`;

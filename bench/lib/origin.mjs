@@ -42,6 +42,10 @@ http {
     ${listen}
     default_type application/json;
     location / { return 200 '${BODY}'; }
+    location /cached/ {
+      add_header cache-control "public, max-age=86400";
+      return 200 '${BODY}';
+    }
     location ~ /echo$ {
       ${echo}
       return 200 'seen';
