@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tidegate_rate_limit::{
-    Admission, Ask, Authority, Decided, Decision, Failure, Holder, Question, Receipt, Verdict, Want, Write,
+    Admission, Ask, Authority, Decided, Decision, Failure, Holder, Question, Receipt, Usage, Verdict, Want, Write,
 };
+use tidegate_simulation::random::Random;
 
 /// 2 November 2026, 12:00 UTC.
 const START: Duration = Duration::from_secs(1_793_620_800);
@@ -18,11 +19,14 @@ pub(crate) struct Desk {
     pub(crate) asked: usize,
     /// How often a question that came again was answered otherwise.
     pub(crate) disagreements: usize,
+    /// Everything that the object has heard.
+    heard: Vec<Vec<u8>>,
 }
 
 impl Desk {
     pub(crate) fn new() -> Desk {
-        Desk { authority: Authority::new(1), rows: BTreeMap::new(), now: START, asked: 0, disagreements: 0 }
+        let (authority, rows) = (Authority::new(1), BTreeMap::new());
+        Desk { authority, rows, now: START, asked: 0, disagreements: 0, heard: Vec::new() }
     }
 
     pub(crate) fn pass(&mut self, millis: u64) {
@@ -37,6 +41,11 @@ impl Desk {
     /// The object gets a message, and its answer is encoded.
     pub(crate) fn deliver(&mut self, message: &[u8]) -> Vec<u8> {
         self.asked += 1;
+        self.heard.push(message.to_vec());
+        self.answer(message)
+    }
+
+    fn answer(&mut self, message: &[u8]) -> Vec<u8> {
         let question = Question::decode(message).unwrap();
         let unknown: Vec<String> = self.authority.unknown(&question).into_iter().map(str::to_owned).collect();
         for key in unknown {
@@ -45,6 +54,26 @@ impl Desk {
         let (answer, writes) = self.authority.answer(&question, self.now).unwrap();
         self.rows.extend(writes.into_iter().map(|Write { key, row, .. }| (key, row)));
         answer.encode()
+    }
+
+    /// All that the object has heard comes again, in an order of `random`. Returns the rows and what is used of the keys
+    /// before and after.
+    pub(crate) fn hear_again(
+        &mut self,
+        random: &mut Random,
+        keys: &[&str],
+    ) -> [(BTreeMap<String, Vec<u8>>, Vec<Usage>); 2] {
+        let look = |desk: &Desk| {
+            let usage = keys.iter().map(|key| desk.authority.usage(key, desk.now).unwrap());
+            (desk.rows.clone(), usage.collect())
+        };
+        let before = look(self);
+        let mut again = self.heard.clone();
+        for place in (1..again.len()).rev() {
+            again.swap(place, random.below(place + 1));
+        }
+        again.iter().for_each(|message| drop(self.answer(message)));
+        [before, look(self)]
     }
 
     /// A request from beginning to end, whose messages arrive `copies` times.
@@ -81,6 +110,11 @@ impl Desk {
                 let _ = holder.answered(&ask, wants, &answer, self.now + Duration::from_millis(lag), 7);
             }
         }
+    }
+
+    /// Somebody looks, and changes nothing.
+    pub(crate) fn look(&mut self, ask: &Ask) {
+        let _answer = self.answer(&ask.encode());
     }
 
     fn post(&mut self, ask: &Ask, copies: usize) -> Vec<u8> {

@@ -145,6 +145,12 @@ fn questions_that_are_answered_anew_show() {
 }
 
 #[test]
+fn remains_that_are_believed_show() {
+    check_on_the_desk(Inner::RemainsBelieved, || rules::excess_after_a_late_return(&rules::quota(100)));
+    check_on_the_desk(Inner::RemainsBelieved, || rules::excess_after_a_late_return(&rules::window(100)));
+}
+
+#[test]
 fn a_charge_for_a_request_that_was_refused_shows() {
     check_on_the_desk(Inner::ChargedWhenRefused, rules::charged_when_refused);
 }

@@ -8,6 +8,8 @@ use tidegate_rate_limit::{
     WhenUnreachable, Window, Zone,
 };
 
+use tidegate_simulation::random::Random;
+
 use crate::desk::{Desk, receipt, retry_after, unanswered};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -17,11 +19,11 @@ fn rate(burst: u32) -> Allowance {
     Allowance::Rate(Rate::new(1, HOUR * 24, burst).unwrap())
 }
 
-fn window(requests: u32) -> Allowance {
+pub(crate) fn window(requests: u32) -> Allowance {
     Allowance::Window(Window::new(requests, HOUR).unwrap())
 }
 
-fn quota(requests: u64) -> Allowance {
+pub(crate) fn quota(requests: u64) -> Allowance {
     Allowance::Quota(Quota::new(requests, Rc::new(Calendar::new(Period::Day, Zone::utc()))).unwrap())
 }
 
@@ -53,6 +55,91 @@ fn i4_what_arrives_more_than_once_is_charged_once() {
         });
         assert_eq!(passed, [passed[0]; 3], "{allowance:?}");
     }
+}
+
+/// Three isolates use a key of each kind for a while. Every now and then all that the object has heard comes again.
+fn hear_again(seed: u64, allowance: &Allowance, mut check: impl FnMut(&mut Desk, &mut Random)) {
+    let mut random = Random::new(seed);
+    let mut desk = Desk::new();
+    let mut holders = holders(3);
+    let wants = [want("k", allowance).with_charge(Charge::Reserved).with_unreachable(WhenUnreachable::Reserve)];
+    for round in 0..60_usize {
+        let holder = random.below(3);
+        let decision = desk.request(&mut holders[holder], &wants, 1);
+        if let Some(mut receipt) = decision.receipt {
+            holders[holder].settle(&mut receipt, 0, u32::from(random.permille(500)), desk.now);
+            if random.permille(700) {
+                let _report = holders[holder].release(receipt, desk.now);
+            }
+        }
+        desk.pass(random.scaled(1, 4_000));
+        if round % 6 == 5 {
+            check(&mut desk, &mut random);
+        }
+    }
+}
+
+fn every_kind() -> [Allowance; 5] {
+    let fast = Allowance::Rate(Rate::new(20, Duration::from_secs(1), 40).unwrap());
+    [rate(100), fast, window(100), quota(100), concurrency(30)]
+}
+
+#[test]
+fn i4_what_comes_again_in_any_order_changes_no_balance() {
+    for allowance in every_kind() {
+        for seed in 0..20 {
+            hear_again(seed, &allowance, |desk, random| {
+                // The same instant again and again, so that time changes nothing either.
+                let [before, after] = desk.hear_again(random, &["k"]);
+                assert_eq!(before, after, "{allowance:?}");
+            });
+        }
+    }
+}
+
+#[test]
+fn i4_what_comes_again_after_a_restart_gives_nothing_back() {
+    for allowance in every_kind() {
+        for seed in 0..20 {
+            hear_again(seed, &allowance, |desk, random| {
+                desk.restart();
+                // The object that has started knows the key when somebody looks at it.
+                let look = Holder::new(77).peek("object", &[want("k", &allowance)], desk.now);
+                desk.look(&look);
+                let [(_, before), (_, after)] = desk.hear_again(random, &["k"]);
+                assert!(after[0].remaining <= before[0].remaining, "{before:?} {after:?} of {allowance:?}");
+            });
+        }
+    }
+}
+
+#[test]
+fn i5_what_is_left_of_a_lease_and_comes_late_is_ignored() {
+    for allowance in exhaustible(100) {
+        assert_eq!(excess_after_a_late_return(&allowance), 0, "{allowance:?}");
+    }
+}
+
+/// An isolate says what is left of a lease, but the message is lost; it says so again, and is lent something else. Then the
+/// first message arrives. By how many too many pass in the end.
+pub(crate) fn excess_after_a_late_return(allowance: &Allowance) -> u64 {
+    let mut desk = Desk::new();
+    let mut holders = holders(2);
+    let wants = [want("k", allowance)];
+    let mut passed = 0;
+    let mut busy = |desk: &mut Desk, holder: &mut Holder| {
+        for _ in 0..20 {
+            passed += u64::from(desk.request(holder, &wants, 1).allowed);
+            desk.pass(50);
+        }
+    };
+    busy(&mut desk, &mut holders[0]);
+    desk.pass(13_000);
+    let (_, late) = unanswered(&desk, &mut holders[0], &wants);
+    busy(&mut desk, &mut holders[0]);
+    let _answer = desk.deliver(&late.unwrap());
+    passed += desk.drain(&mut holders, &wants, 1);
+    passed.saturating_sub(100)
 }
 
 /// How often a question that came again was answered otherwise.

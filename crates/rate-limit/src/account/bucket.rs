@@ -346,24 +346,4 @@ impl Kind for Bucket {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn a_promise_that_is_lost_at_once_is_not_paid_from_the_next_one() {
-        let rate = Rate::new(1, Duration::from_secs(1), 1).unwrap();
-        let price = rate.increment(1);
-        let mut bucket = Bucket::open(rate, None, 0, 1);
-        // More is promised than there is room for: the bucket is full again at once.
-        bucket.expect_back(price);
-        let lost = bucket.era();
-        assert!(bucket.take(1, price));
-        bucket.expect_back(price);
-        bucket.give_back(lost, price);
-        assert!(!bucket.fits(price));
-        bucket.give_back(bucket.era(), price);
-        assert!(bucket.fits(price));
-    }
-}
+mod tests;
