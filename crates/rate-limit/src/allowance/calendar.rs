@@ -10,6 +10,7 @@
 //!
 //! Weeks begin on Monday (ISO 8601). Dates are those of the Gregorian calendar.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use super::Zone;
@@ -40,7 +41,21 @@ pub enum Period {
 pub struct Calendar {
     period: Period,
     zone: Zone,
+    latest: Latest,
 }
+
+/// The windows that were found last: the next request nearly always falls into the same one. No part of what a calendar
+/// is, so that two calendars are equal whatever they were asked.
+#[derive(Clone, Debug, Default)]
+struct Latest(Cell<Option<Windows>>);
+
+impl PartialEq for Latest {
+    fn eq(&self, _: &Latest) -> bool {
+        true
+    }
+}
+
+impl Eq for Latest {}
 
 /// The window of one moment with the one before and the one after, as times since the Unix epoch.
 ///
@@ -60,7 +75,7 @@ pub struct Windows {
 impl Calendar {
     /// Creates the windows of `period` by the clocks of `zone`.
     pub fn new(period: Period, zone: Zone) -> Calendar {
-        Calendar { period, zone }
+        Calendar { period, zone, latest: Latest::default() }
     }
 
     /// Returns how long a window is.
@@ -78,6 +93,15 @@ impl Calendar {
     /// Bounds are whole seconds; those before the epoch are given as the epoch. What is asked about a time after the
     /// year 9999 is answered for its end.
     pub fn windows(&self, now: Duration) -> Windows {
+        if let Some(windows) = self.latest.0.get().filter(|windows| windows.start <= now && now < windows.end) {
+            return windows;
+        }
+        let windows = self.find(now);
+        self.latest.0.set(Some(windows));
+        windows
+    }
+
+    fn find(&self, now: Duration) -> Windows {
         let now = i64::try_from(now.as_secs().min(LAST_SECOND)).unwrap_or(i64::MAX);
         let start = self.start(now);
         let end = self.end(now);

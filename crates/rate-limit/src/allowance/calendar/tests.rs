@@ -268,3 +268,23 @@ proptest! {
         prop_assert_eq!(month_of(first_day_of(month_of(days) + 1) - 1), month_of(days));
     }
 }
+
+#[test]
+fn what_was_found_last_is_only_said_of_its_own_window() {
+    let zone = zone("America/New_York", 2020, 2050);
+    for period in [Period::Minute, Period::Hour, Period::Day, Period::Month] {
+        let calendar = Calendar::new(period, zone.clone());
+        // Both sides of bounds, forth and back, as clocks go.
+        let bounds = [1_741_478_400, 1_741_503_600, 1_762_063_200, 1_764_568_800].map(Duration::from_secs);
+        for now in bounds.iter().chain(bounds.iter().rev()) {
+            for now in [now.saturating_sub(Duration::from_nanos(1)), *now, *now + Duration::from_secs(1)] {
+                assert_eq!(
+                    calendar.windows(now),
+                    Calendar::new(period, zone.clone()).windows(now),
+                    "{period:?} {now:?}"
+                );
+            }
+        }
+        assert_eq!(calendar, Calendar::new(period, zone.clone()));
+    }
+}
