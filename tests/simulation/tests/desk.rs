@@ -11,6 +11,9 @@ use tidegate_simulation::random::Random;
 /// 2 November 2026, 12:00 UTC.
 const START: Duration = Duration::from_secs(1_793_620_800);
 
+/// The rows, and what is used of some keys.
+type Balance = (BTreeMap<String, Vec<u8>>, Vec<Usage>);
+
 /// The authority with its rows, and the time.
 pub(crate) struct Desk {
     pub(crate) authority: Authority,
@@ -58,11 +61,7 @@ impl Desk {
 
     /// All that the object has heard comes again, in an order of `random`. Returns the rows and what is used of the keys
     /// before and after.
-    pub(crate) fn hear_again(
-        &mut self,
-        random: &mut Random,
-        keys: &[&str],
-    ) -> [(BTreeMap<String, Vec<u8>>, Vec<Usage>); 2] {
+    pub(crate) fn hear_again(&mut self, random: &mut Random, keys: &[&str]) -> [Balance; 2] {
         let look = |desk: &Desk| {
             let usage = keys.iter().map(|key| desk.authority.usage(key, desk.now).unwrap());
             (desk.rows.clone(), usage.collect())

@@ -116,3 +116,25 @@ fn five_seconds_without_the_object_are_hardly_noticed() {
     let Outcome { counts, .. } = run(plan);
     assert!(counts.closed * 100 <= counts.requests, "{counts:?}");
 }
+
+/// The rows that are written for a thousand requests.
+fn rows(kind: Kind, weights: &[u32], load: u64) -> u64 {
+    let Outcome { counts, .. } = run(calm(1, kind, weights, load, 300));
+    counts.rows * 1_000 / counts.requests
+}
+
+#[test]
+fn a_key_with_few_requests_writes_a_row_for_one_in_eight_at_most() {
+    let slow = || Kind::Rate { requests: 100, per: 60_000, burst: 100 };
+    let loads = [
+        (per_second(10), &[1; 50][..], 8),
+        (per_second(10), &[1; 10], 2),
+        (per_second(10), &[1], 1),
+        (slow(), &[1; 4], 1),
+        (slow(), &[1; 4], 7),
+    ];
+    for (kind, weights, load) in loads {
+        let rows = rows(kind.clone(), weights, load);
+        assert!(rows <= 125, "{rows} rows for 1,000 requests, {load} a second of {kind:?}");
+    }
+}

@@ -27,7 +27,7 @@ use crate::verdict::Verdict;
 use fair::Fair;
 use level::{Level, time_for};
 use loans::{Loans, Promise};
-use row::Stored;
+use row::{Stored, Taken};
 
 pub(crate) use level::{WHOLE, refill};
 
@@ -66,7 +66,7 @@ impl Bucket {
         let fill = rate.fill_nanos();
         let full = Level { units: i128::from(fill), at: now };
         let nothing = Promise::default();
-        let fresh = Stored { level: full, lent: nothing, reserve: nothing };
+        let fresh = Stored { level: full, lent: nothing, reserve: nothing, taken: Taken::default() };
         let known = row.and_then(|row| Stored::decode(row, &rate));
         let mut stored = known.unwrap_or(fresh);
         // A row from a clock that was far ahead locks nobody out: time goes on from what two machines may differ by.
@@ -77,6 +77,7 @@ impl Bucket {
         // Whatever was lent was lent before now.
         stored.lent.until = stored.lent.until.min(now.saturating_add(lending::LONGEST));
         stored.reserve.until = stored.reserve.until.min(now.saturating_add(lending::RESERVE_LIFETIME));
+        stored.taken.until = stored.taken.until.min(now.saturating_add(lending::IDLE_AHEAD));
         let spilled = stored.advance(now, fill);
         // Without a row it has been full for long.
         let spilled = if known.is_some() { spilled } else { u64::MAX };
@@ -100,12 +101,45 @@ impl Bucket {
         }
     }
 
-    /// Returns how much a row is ahead of what it covers: a tenth of what was charged since the account was opened, and at
-    /// most a tenth of the burst, or one request if that is more. An idle object is removed from memory after seconds:
-    /// were the block always a tenth of the burst, ten requests, each after a pause, could use up a daily limit.
+    /// Returns how much a row is ahead of what it covers: what comes back within a second, at most half of the burst; or a
+    /// tenth of what was charged since the account was opened, at most a tenth of the burst or one request. An idle object
+    /// is removed from memory after seconds: were the block always a tenth of the burst, ten requests, each after a pause,
+    /// could use up a daily limit.
     fn block(&self) -> u64 {
-        let most = self.rate.increment((self.rate.burst() / 10).max(1));
-        (self.charged / 10).min(most)
+        if self.charged == 0 {
+            return 0;
+        }
+        let soon = lending::SECOND_OF_REFILL.min(self.rate.fill_nanos() / 2);
+        (self.charged / 10).min(self.part()).max(soon)
+    }
+
+    /// A tenth of the burst, or one request if that is more.
+    fn part(&self) -> u64 {
+        self.rate.increment((self.rate.burst() / 10).max(1))
+    }
+
+    /// Returns what a row should let be taken in advance.
+    ///
+    /// Where requests are few, a bucket is full again before the next one comes, and the row with it: each would need a row
+    /// of its own. So the row holds a part less than is there, for a while. Whoever starts from it starts without the part,
+    /// and has no less for having started often: nothing is taken from a bucket that is not full.
+    fn taken_ahead(&self) -> Taken {
+        let part = self.part();
+        if self.charged == 0 || self.loans.has_lease() || part > self.rate.fill_nanos() / 2 {
+            return Taken::default();
+        }
+        Taken { units: part, until: self.now.saturating_add(lending::IDLE_AHEAD) }
+    }
+
+    /// Returns what a row should say of leases: more than there are, but no more than there can be beside the reserve.
+    fn lent_ahead(&self, reserved: u64) -> Promise {
+        let lent = self.loans.lent();
+        if !self.loans.has_lease() {
+            return lent;
+        }
+        let ahead = lending::ahead(&lent, &self.rate);
+        let most = self.rate.fill_nanos().saturating_sub(reserved).max(lent.capacity);
+        Promise { capacity: ahead.capacity.min(most), ..ahead }
     }
 
     fn own_capacity(&self) -> u64 {
@@ -301,9 +335,9 @@ impl Kind for Bucket {
         let mut level = self.level;
         level.debit(self.block());
         level.owe_at_most(self.rate.fill_nanos());
-        let lent = lending::ahead(&self.loans.lent(), &self.rate);
         let reserve = lending::reserve_ahead(&self.loans.reserve(), &self.rate);
-        self.stored = Stored { level, lent, reserve };
+        let lent = self.lent_ahead(reserve.capacity);
+        self.stored = Stored { level, lent, reserve, taken: self.taken_ahead() };
         self.stored.advance(self.now, self.rate.fill_nanos());
         Some(self.stored.encode(&self.rate))
     }
@@ -331,7 +365,7 @@ impl Kind for Bucket {
         self.loans.forget_returnable();
         self.expected = 0;
         self.era = next_era(self.era);
-        self.cursor = 0;
+        (self.cursor, self.charged) = (0, 0);
         self.low_since = None;
         for member in self.loans.members.values_mut() {
             member.ticket = 0;

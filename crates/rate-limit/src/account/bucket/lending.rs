@@ -22,6 +22,10 @@ pub(super) const RESERVE_LIFETIME: u128 = 600 * SECOND;
 const RESERVE_PART: u64 = 20;
 /// How much longer than the longest lease a row says that something is out on loan: a row each so many seconds.
 const ROW_AHEAD: u128 = 12 * SECOND;
+/// What comes back in a second, in the unit of buckets.
+pub(super) const SECOND_OF_REFILL: u64 = 1_000_000_000;
+/// For how long a row covers requests to a bucket of which nothing is lent.
+pub(super) const IDLE_AHEAD: u128 = 60 * SECOND;
 /// How long a shortage has to last before isolates ask less often than their tickets allow.
 const SHORTAGE: u128 = SECOND;
 /// The longest time for which a place in the queue is kept.
@@ -78,7 +82,7 @@ impl Bucket {
         let part = small(u128::from(fill).saturating_mul(u128::from(share)) >> 32);
         // Nobody gets so much of the capacity that for others there is less than their part.
         let each = lendable.checked_div(self.fair.members).unwrap_or(lendable);
-        let fair = if is_scarce { each.max(price) } else { part.max(each) }.max(held);
+        let fair = if is_scarce { each } else { part.max(each) }.max(held);
         let lendable = lendable.saturating_sub(others.capacity).min(fair);
         // Half of what is here, or less where several ask, so that one that comes a moment later finds as much. When there
         // has been next to nothing for a while, nobody is served better by what lies here.

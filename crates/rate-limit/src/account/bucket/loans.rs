@@ -147,6 +147,11 @@ impl Loans {
         self.reserve
     }
 
+    /// Returns whether this instance has lent something that is live.
+    pub(super) fn has_lease(&self) -> bool {
+        self.members.values().any(|member| member.lease.is_some())
+    }
+
     /// Returns the part of the rate that is not lent.
     pub(super) fn own_share(&self) -> u64 {
         WHOLE.saturating_sub(self.lent.share).saturating_sub(self.reserve.share)

@@ -9,7 +9,9 @@ use crate::nanos::{CLOCK_TOLERANCE, milliseconds_up};
 use crate::rate::Rate;
 
 const TAG: u8 = b'R';
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// Covered no requests in advance.
+const VERSION_BEFORE: u8 = 1;
 
 /// A level that the bucket had at some moment, at least, and what was out on loan, at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +19,14 @@ pub(super) struct Stored {
     pub(super) level: Level,
     pub(super) lent: Promise,
     pub(super) reserve: Promise,
+    pub(super) taken: Taken,
+}
+
+/// So much may be taken from a full bucket until then without another row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Taken {
+    pub(super) units: u64,
+    pub(super) until: u128,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -35,7 +45,8 @@ impl Stored {
     pub(super) fn advance(&mut self, now: u128, capacity: u64) -> u64 {
         loop {
             let live = [self.lent, self.reserve].into_iter().filter(|promise| *promise != Promise::default());
-            let next = live.map(|promise| promise.until).min().filter(|next| *next <= now);
+            let taken = Some(self.taken.until).filter(|until| *until > 0);
+            let next = live.map(|promise| promise.until).chain(taken).min().filter(|next| *next <= now);
             let (share, own) = self.own(capacity);
             let spilled = self.level.advance(next.unwrap_or(now), share, own);
             let Some(next) = next else { return spilled };
@@ -44,22 +55,28 @@ impl Stored {
                     *promise = Promise::default();
                 }
             }
+            if self.taken.until <= next {
+                self.taken = Taken::default();
+            }
         }
     }
 
     fn own(&self, capacity: u64) -> (u64, u64) {
         let share = WHOLE.saturating_sub(self.lent.share).saturating_sub(self.reserve.share);
-        (share, capacity.saturating_sub(self.lent.capacity).saturating_sub(self.reserve.capacity))
+        let own = capacity.saturating_sub(self.lent.capacity).saturating_sub(self.reserve.capacity);
+        (share, own.saturating_sub(self.taken.units))
     }
 
     pub(super) fn decode(bytes: &[u8], rate: &Rate) -> Option<Stored> {
-        let [TAG, VERSION, rest @ ..] = bytes else { return None };
-        let entry: Entry = postcard::from_bytes(rest).ok()?;
+        let [TAG, version @ (VERSION | VERSION_BEFORE), rest @ ..] = bytes else { return None };
+        let (entry, rest) = postcard::take_from_bytes::<Entry>(rest).ok()?;
+        let taken = if *version == VERSION { postcard::from_bytes(rest).ok()? } else { Taken::default() };
         let promise = |(share, capacity, until): (u64, u64, u128)| Promise { share, capacity, until };
         let mut stored = Stored {
             level: Level { units: entry.units, at: entry.at },
             lent: promise(entry.lent),
             reserve: promise(entry.reserve),
+            taken,
         };
         let interval = rate.interval_nanos().get();
         if (entry.interval, entry.burst) != (interval, rate.burst()) {
@@ -69,6 +86,7 @@ impl Stored {
                 promise.share = scale(promise.share, interval, entry.interval);
                 promise.capacity = scale(promise.capacity, interval, entry.interval);
             }
+            stored.taken.units = scale(stored.taken.units, interval, entry.interval);
         }
         Some(stored)
     }
@@ -83,9 +101,9 @@ impl Stored {
             lent: entry(&self.lent),
             reserve: entry(&self.reserve),
         };
-        let bytes = postcard::to_extend(&entry, vec![TAG, VERSION]).unwrap_or_default();
+        let bytes = postcard::to_extend(&(entry, self.taken), vec![TAG, VERSION]).unwrap_or_default();
         let mut settled = *self;
-        let loans_end = self.level.at.max(self.lent.until).max(self.reserve.until);
+        let loans_end = self.level.at.max(self.lent.until).max(self.reserve.until).max(self.taken.until);
         settled.advance(loans_end, rate.fill_nanos());
         let full_at = loans_end.saturating_add(settled.level.missing(rate.fill_nanos()));
         Row { bytes, forget_after_ms: milliseconds_up(full_at.saturating_add(CLOCK_TOLERANCE.as_nanos())) }

@@ -26,6 +26,56 @@ fn a_promise_that_is_lost_at_once_is_not_paid_from_the_next_one() {
     assert!(bucket.fits(price));
 }
 
+/// Ten a second, ten at once, and a request every two seconds.
+#[test]
+fn a_row_covers_the_requests_of_a_while_to_a_bucket_that_is_full_but_for_them() {
+    let rate = Rate::new(10, Duration::from_secs(1), 10).unwrap();
+    let (mut bucket, mut now, mut rows, mut row) = (Bucket::open(rate, None, START, 1), START, 0, None);
+    for _ in 0..30 {
+        assert!(bucket.take(1, rate.increment(1)));
+        if let Some(new) = bucket.row() {
+            (row, rows) = (Some(new.bytes), rows + 1);
+        }
+        for later in [0, 100, 5_000] {
+            let at = now + later * MS;
+            let mut restarted = Bucket::open(rate, row.as_deref(), at, 2);
+            let mut bucket = bucket.clone();
+            bucket.advance(at);
+            assert!(restarted.level.units <= bucket.level.units);
+            // A block is missing, and is back soon.
+            assert!(restarted.level.units >= bucket.level.units - i128::from(rate.increment(6)));
+            restarted.advance(at + 1_000 * MS);
+            assert!(restarted.fits(rate.increment(10)));
+        }
+        now += 2_000 * MS;
+        bucket.advance(now);
+    }
+    assert!(rows <= 3, "{rows} rows");
+}
+
+#[test]
+fn a_daily_limit_is_not_used_up_by_restarts() {
+    let rate = Rate::new(100, Duration::from_secs(86_400), 100).unwrap();
+    let mut row = None;
+    for request in 0..60_u128 {
+        let mut bucket = Bucket::open(rate, row.as_deref(), START + request * 20_000 * MS, 2);
+        assert!(bucket.take(1, rate.increment(1)), "request {request}");
+        row = bucket.row().map(|row| row.bytes).or(row);
+    }
+}
+
+#[test]
+fn a_row_of_the_version_before_is_read() {
+    let rate = Rate::new(10, Duration::from_secs(1), 10).unwrap();
+    let mut bucket = Bucket::open(rate, None, START, 1);
+    assert!(bucket.take(1, rate.increment(10)));
+    let mut bytes = bucket.row().unwrap().bytes;
+    let taken = postcard::to_allocvec(&bucket.stored.taken).unwrap();
+    bytes.truncate(bytes.len() - taken.len());
+    bytes[1] = 1;
+    assert!(!Bucket::open(rate, Some(&bytes), START, 2).fits(1));
+}
+
 /// One thing that happens to a bucket. `holder` is one of four.
 #[derive(Clone, Copy, Debug)]
 enum Event {
@@ -149,8 +199,10 @@ impl Lab {
         assert_eq!(loans.lent().capacity + loans.reserve().capacity, capacity);
         // When the numbers of a limit are lowered, what is out stays out, and nothing is here.
         if self.bucket.changed_at.is_none() && share <= WHOLE && capacity <= rate.fill_nanos() {
-            let here = level.units() + loans.returnable() + expected;
-            assert!(here + capacity <= rate.fill_nanos(), "{here} here, {capacity} lent of {}", rate.fill_nanos());
+            // A level below zero is a debt that what comes back pays first.
+            let back = i128::from(loans.returnable() + expected);
+            let [capacity, whole] = [capacity, rate.fill_nanos()].map(i128::from);
+            assert!(level.units + back + capacity <= whole, "{level:?}, {back} back, {capacity} lent of {whole}");
         } else {
             assert!(share <= WHOLE || loans.own_share() == 0);
             assert!(level.units() <= self.bucket.own_capacity());
