@@ -11,6 +11,7 @@ import { main, say } from "../scripts/lib/fault.mjs";
 import { ROOT } from "../scripts/lib/paths.mjs";
 import { checkAgreement } from "./lib/agreement.mjs";
 import { writeScript } from "./lib/load.mjs";
+import { fleet } from "./lib/fleet.mjs";
 import { limits } from "./lib/limits.mjs";
 import { checkPrograms, describe, divideCores, moveTo } from "./lib/machine.mjs";
 import { durableObjectCalls, firstSeen, HEADERS, starts, throughput } from "./lib/measure.mjs";
@@ -20,7 +21,7 @@ import { placePrograms } from "./lib/programs.mjs";
 import { circumstances, measures, resultsPage, tables } from "./lib/report.mjs";
 import { serve } from "./lib/workerd.mjs";
 
-const GROUPS = ["throughput", "first-seen", "start", "counts", "limits"];
+const GROUPS = ["throughput", "first-seen", "start", "counts", "limits", "fleet"];
 
 const USAGE = `usage: npm run bench [-- --quick] [-- --write]
 
@@ -98,6 +99,7 @@ async function measureAll(directory, chosen) {
   if (only.includes("start")) run.starts = await starts(programs, { rounds, cores: cores.program });
   if (only.includes("counts")) run.counts = await counts(programs, cores);
   if (only.includes("limits")) run.limits = await limits(directory, chosen);
+  if (only.includes("fleet")) run.fleet = await fleet(directory, chosen);
   return run;
 }
 

@@ -17,6 +17,19 @@ export function startCountingOrigin() {
   });
 }
 
+/**
+ * How many arrivals are too many for a bucket that holds one second's worth, in the worst interval. The moments are whole
+ * milliseconds, and requests that were decided apart may arrive together: what the network adds is seen here as well.
+ */
+export function excess(arrivals, perSecond) {
+  let [level, worst, last] = [perSecond, 0, arrivals[0] ?? 0];
+  for (const at of arrivals) {
+    level = Math.min(perSecond, level + ((at - last) * perSecond) / 1000) - 1;
+    [last, worst] = [at, Math.max(worst, -level)];
+  }
+  return Math.ceil(worst);
+}
+
 /** The most arrivals in any interval of so many milliseconds. */
 export function mostWithin(arrivals, milliseconds) {
   let [most, first] = [0, 0];

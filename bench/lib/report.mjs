@@ -126,6 +126,11 @@ function limitsTable(limits) {
   return table([...head, "decisions/s"], rows);
 }
 
+function fleetTable(rows) {
+  const cells = rows.map(({ title, value, target }) => [title, value, target]);
+  return table(["Limits on four edges under load", "measured", "target"], cells);
+}
+
 /** The tables of a run, one text. */
 export function tables(run) {
   const { throughput, firstSeen, starts, limits } = run;
@@ -137,6 +142,7 @@ export function tables(run) {
   }
   if (starts) parts.push(startsTable(starts));
   if (limits) parts.push(limitsTable(limits));
+  if (run.fleet) parts.push(fleetTable(run.fleet));
   return parts.join("\n\n");
 }
 

@@ -1,10 +1,14 @@
-// Tidegate's Worker, and how often it calls a Durable Object: counted where the calls leave, whatever they are.
+// Tidegate's Worker, and how often it calls a Durable Object: counted where the calls leave, whatever they are. And a
+// switch that cuts it off from them.
 
 import gateway from "./worker.mjs";
 
 export * from "./worker.mjs";
 
 let calls = 0;
+let isCutOff = false;
+
+const silence = () => new Promise(() => {});
 
 const bound = (target, name) => (typeof target[name] === "function" ? target[name].bind(target) : target[name]);
 
@@ -15,6 +19,7 @@ const counted = (stub) =>
       if (typeof target[name] !== "function") return target[name];
       return (...parameters) => {
         calls += 1;
+        if (isCutOff) return silence();
         return target[name](...parameters);
       };
     },
@@ -32,6 +37,10 @@ const countedNamespace = (namespace) =>
 export default {
   fetch(request, env, ctx) {
     if (request.url.endsWith("/durable-object-calls")) return new Response(`${calls}`);
+    if (request.url.endsWith("/durable-objects-gone") || request.url.endsWith("/durable-objects-back")) {
+      isCutOff = request.url.endsWith("gone");
+      return new Response("");
+    }
     const objects = { LIMITER: countedNamespace(env.LIMITER), PURGE: countedNamespace(env.PURGE) };
     return gateway.fetch(request, { ...env, ...objects }, ctx);
   },

@@ -1,0 +1,276 @@
+// Limits on four edges under wrk's load: what passes, what it costs, and what an outage and many keys do. Everything is
+// counted twice: outside, by wrk and at the origin, and by the counters that operators see.
+
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { say } from "../../scripts/lib/fault.mjs";
+import { ROOT } from "../../scripts/lib/paths.mjs";
+import { run } from "../../scripts/lib/program.mjs";
+import { startGateway } from "../../scripts/lib/runner.mjs";
+import { excess, startCountingOrigin } from "./counting_origin.mjs";
+
+const EDGES = 4;
+const TOKEN = "an-operators-token";
+const MANY_LIMITS = 100;
+const MANY_KEYS = 100_000;
+
+const wrkScript = (header) => `
+local count = 0
+local id = "${header}"
+request = function()
+  if id ~= "" then return wrk.format(nil, nil, {["x-client"] = id}) end
+  count = count + 1
+  return wrk.format(nil, nil, {["x-client"] = tostring(count) .. "-" .. tostring(os.time())})
+end
+done = function(summary, latency, requests)
+  local errors = summary.errors
+  io.write(string.format('RESULT {"requests":%d,"microseconds":%d,"status":%d,"socket":%d}\\n',
+    summary.requests, summary.duration, errors.status, errors.connect + errors.read + errors.write + errors.timeout))
+end
+`;
+
+const route = (name, limits) => `
+[[route]]
+name = "${name}"
+match = { path = "/${name}/{*rest}" }
+auth = "none"
+limits = ${JSON.stringify(limits)}
+`;
+
+const limit = (name, rate, key = "header:x-client") => `
+[[limit]]
+name = "${name}"
+key = ["${key}"]
+rate = ${rate}
+`;
+
+/** One route under its limit, one far above it, one with a hundred limits, and one for a hundred thousand keys. */
+function configuration(origin, scarce) {
+  const ample = '{ requests = 1000000, per = "1s" }';
+  const many = Array.from({ length: MANY_LIMITS }, (_, index) => `many-${index}`);
+  return [
+    `[gateway]\nadmin = { path = "/_tidegate", token = { secret = "BENCH_ADMIN_TOKEN" } }\n`,
+    `[[pool]]\nname = "main"\norigins = [{ name = "counting", url = "${origin}" }]\n`,
+    limit("ample", ample),
+    limit("scarce", `{ requests = ${scarce}, per = "1s" }`),
+    limit("small", '{ requests = 10, per = "1s" }'),
+    // What is counted by another source beside makes all clients meet in one object.
+    limit("together", ample, "route"),
+    ...many.map((name) => limit(name, ample)),
+    route("hot", ["ample"]),
+    route("over", ["scarce"]),
+    route("hundred", many),
+    route("keys", ["small", "together"]),
+  ].join("");
+}
+
+/** wrk on every edge at once, with a few connections each. Resolves with what all of them saw together. */
+async function load(edges, target, { seconds, client = "", directory, connections = 4 }) {
+  const script = path.join(directory, `${client || "each"}.lua`);
+  writeFileSync(script, wrkScript(client));
+  const runs = edges.map(async (url) => {
+    const parameters = ["-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", "10s", "-s", script, url + target];
+    const { code, stdout, stderr } = await run("wrk", parameters);
+    const line = stdout.split("\n").find((text) => text.startsWith("RESULT "));
+    if (code !== 0 || line === undefined) throw new Error(`wrk ended with ${code}: ${stderr}${stdout}`);
+    return JSON.parse(line.slice("RESULT ".length));
+  });
+  const results = await Promise.all(runs);
+  const sum = (name) => results.reduce((total, result) => total + result[name], 0);
+  if (sum("socket") > 0) throw new Error(`${sum("socket")} requests to ${target} failed on the wire`);
+  return { requests: sum("requests"), refused: sum("status"), seconds: sum("microseconds") / results.length / 1e6 };
+}
+
+/** What operators see of all edges together. */
+async function metrics(edges) {
+  const headers = { authorization: `Bearer ${TOKEN}` };
+  const texts = await Promise.all(edges.map(async (url) => (await fetch(`${url}/_tidegate/metrics`, { headers })).text()));
+  const sum = (name) => {
+    const lines = texts.flatMap((text) => text.split("\n").filter((line) => line.startsWith(`tidegate_${name}`)));
+    return lines.reduce((total, line) => total + Number(line.split(" ").at(-1)), 0);
+  };
+  return {
+    decided: sum("limit_decisions_total"),
+    denied: sum("limit_denied_total"),
+    calls: sum("limit_asks_total") + sum("limit_refreshes_total"),
+    overshoot: sum("limit_overshoot_total"),
+    keys: sum("limit_keys"),
+  };
+}
+
+async function total(edges, suffix) {
+  const texts = await Promise.all(edges.map(async (url) => (await fetch(url + suffix)).text()));
+  return texts.reduce((sum, text) => sum + Number(text), 0);
+}
+
+/** The megabytes that workerd has resident, or null where there is no /proc. */
+function resident() {
+  let numbers = [];
+  try {
+    numbers = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  } catch {
+    return null;
+  }
+  for (const number of numbers) {
+    try {
+      const status = readFileSync(`/proc/${number}/status`, "utf8");
+      const isOurs = status.includes("Name:\tworkerd") && status.includes(`PPid:\t${process.pid}\n`);
+      if (isOurs) return Number(/VmRSS:\s+(\d+)/.exec(status)[1]) / 1024;
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return null;
+}
+
+/** A load, and what it was by each of the counts. */
+async function counted({ urls, origin, directory }, target, options) {
+  const before = { calls: await total(urls, "/durable-object-calls"), metrics: await metrics(urls) };
+  const first = origin.arrivals.length;
+  const seen = await load(urls, target, { directory, ...options });
+  // What is on its way arrives.
+  await sleep(1_500);
+  const after = await metrics(urls);
+  const calls = (await total(urls, "/durable-object-calls")) - before.calls;
+  const difference = (name) => after[name] - before.metrics[name];
+  return {
+    ...seen,
+    calls,
+    arrivals: origin.arrivals.slice(first),
+    by: {
+      decided: difference("decided"),
+      passed: difference("decided") - difference("denied"),
+      calls: difference("calls"),
+      overshoot: difference("overshoot"),
+    },
+  };
+}
+
+const whole = (number) => Math.round(number).toLocaleString("en");
+const share = (part, all) => (part / Math.max(all, 1)).toFixed(4);
+const row = (title, value, target) => ({ title, value, target });
+
+/** What wrk and the origin saw beside what the counters say: some requests end with wrk's time. */
+const both = (seen) =>
+  `${whole(seen.requests)} / ${whole(seen.by.decided)} requests, ${whole(seen.arrivals.length)} / ${whole(seen.by.passed)} passed, ` +
+  `${whole(seen.calls)} / ${whole(seen.by.calls)} calls`;
+
+async function hot(fleet, seconds) {
+  await load(fleet.urls, "/hot/a", { ...fleet, seconds: 3, client: "hot" });
+  const seen = await counted(fleet, "/hot/a", { seconds, client: "hot" });
+  return [
+    row("hot key under its limit: object calls a request", share(seen.calls, seen.requests), "<= 0.02"),
+    row("… counted outside / by metrics", both(seen), "agree"),
+  ];
+}
+
+async function over(fleet, seconds, { scarce }) {
+  const first = fleet.origin.arrivals.length;
+  await load(fleet.urls, "/over/a", { ...fleet, seconds: 14, client: "over" });
+  const seen = await counted(fleet, "/over/a", { seconds, client: "over" });
+  const arrivals = fleet.origin.arrivals.slice(first);
+  const given = scarce * seen.seconds;
+  return [
+    row("over its limit: offered, times the limit", (seen.requests / given).toFixed(1), ">= 4"),
+    row("… admitted, of rate x time", `${((seen.arrivals.length / given) * 100).toFixed(1)} %`, ">= 95 %"),
+    row("… too many at the origin, in the worst interval", `${excess(arrivals, scarce)}`, "0"),
+    row("… object calls a request", share(seen.calls, seen.requests), "<= 0.03"),
+    row("… counted outside / by metrics", both(seen), "agree"),
+    row("… overshoot by metrics", `${seen.by.overshoot}`, "0"),
+  ];
+}
+
+async function outage(fleet) {
+  await load(fleet.urls, "/hot/a", { ...fleet, seconds: 12, client: "outage" });
+  await total(fleet.urls, "/durable-objects-gone");
+  const seen = await load(fleet.urls, "/hot/a", { ...fleet, seconds: 5, client: "outage" });
+  await total(fleet.urls, "/durable-objects-back");
+  const refused = `${((seen.refused / seen.requests) * 100).toFixed(2)} % of ${whole(seen.requests)}`;
+  return [row("objects out of reach for 5 s: requests refused", refused, "< 1 %")];
+}
+
+async function hundred(fleet, seconds) {
+  const rates = [];
+  for (const target of ["/hot/a", "/hundred/a", "/hot/a", "/hundred/a"]) {
+    await load(fleet.urls, target, { ...fleet, seconds: 2, client: "hundred" });
+    const seen = await load(fleet.urls, target, { ...fleet, seconds, client: "hundred" });
+    rates.push(seen.requests / seen.seconds);
+  }
+  const [one, many] = [Math.max(rates[0], rates[2]), Math.max(rates[1], rates[3])];
+  const microseconds = ((1 / many - 1 / one) * 1e6) / (MANY_LIMITS - 1);
+  return [
+    row("requests/s with 1 limit and with 100", `${whole(one)} and ${whole(many)}`, ""),
+    row("… microseconds for each limit more", microseconds.toFixed(2), "flat"),
+  ];
+}
+
+async function keys(fleet, seconds) {
+  const steps = [];
+  let all = 0;
+  const end = performance.now() + seconds * 9_000;
+  while (all < MANY_KEYS && performance.now() < end) {
+    const seen = await load(fleet.urls, "/keys/a", { ...fleet, seconds: Math.max(2, seconds / 2) });
+    all += seen.requests;
+    steps.push({ all, rate: seen.requests / seen.seconds, megabytes: resident() });
+  }
+  const [first, last] = [steps[0], steps.at(-1)];
+  const { keys: remembered } = await metrics(fleet.urls);
+  const memory = steps.map(({ all, megabytes }) => `${whole(all / 1000)}k: ${whole(megabytes)}`).join(", ");
+  return [
+    row("different keys asked for", whole(all), `${whole(MANY_KEYS)}`),
+    row("… remembered by the four isolates", whole(remembered), "<= 80,000"),
+    row("… requests/s at the beginning and at the end", `${whole(first.rate)} and ${whole(last.rate)}`, "flat"),
+    row("… workerd's memory in MiB after so many", memory, "bounded"),
+  ];
+}
+
+/**
+ * The rate of which wrk offers about four times as much: it sends the next request when the last one is answered, and a
+ * refusal is answered sooner than a request that goes to the origin.
+ */
+async function calibrate(origin, directory) {
+  const gateway = await start(origin, directory, 1);
+  const fleet = { urls: gateway.urls, directory };
+  const time = {};
+  for (const target of ["/hot/a", "/over/a"]) {
+    await load(fleet.urls, target, { ...fleet, seconds: 3, client: "calibration" });
+    const seen = await load(fleet.urls, target, { ...fleet, seconds: 3, client: "calibration" });
+    time[target] = seen.seconds / seen.requests;
+  }
+  await gateway.stop();
+  const offered = 1 / (0.25 * time["/hot/a"] + 0.75 * time["/over/a"]);
+  return Math.max(20, Math.floor(offered / 4.3));
+}
+
+function start(origin, directory, scarce) {
+  const config = path.join(directory, "fleet.toml");
+  writeFileSync(config, configuration(origin.url, scarce));
+  const entry = path.join(ROOT, "bench/workers/counting.mjs");
+  return startGateway({ config, edges: EDGES, log: () => {}, entry, secrets: { BENCH_ADMIN_TOKEN: TOKEN } });
+}
+
+/** The rows of the group. */
+export async function fleet(parent, { quick }) {
+  const directory = path.join(parent, "fleet");
+  mkdirSync(directory, { recursive: true });
+  const origin = await startCountingOrigin();
+  const seconds = quick ? 5 : 20;
+  const scarce = await calibrate(origin, directory);
+  const gateway = await start(origin, directory, scarce);
+  const rows = [];
+  try {
+    const all = { urls: gateway.urls, origin, directory };
+    const steps = { hot, over, outage, hundred, keys };
+    for (const [name, step] of Object.entries(steps)) {
+      say(`fleet: ${name}`);
+      rows.push(...(await step(all, seconds, { scarce })));
+    }
+  } finally {
+    await gateway.stop();
+    origin.server.close();
+    origin.server.closeAllConnections();
+  }
+  return [row("edges, and requests a second that the scarce limit gives", `${EDGES}, ${scarce}`, ""), ...rows];
+}
