@@ -18,8 +18,8 @@ export function startCountingOrigin() {
 }
 
 /**
- * How many arrivals are too many for a bucket that holds one second's worth, in the worst interval. The moments are whole
- * milliseconds, and requests that were decided apart may arrive together: what the network adds is seen here as well.
+ * How many arrivals are too many for a bucket that holds one second's worth, in the worst interval. The moments are
+ * whole milliseconds, and requests that were decided apart may arrive together: what the network adds is seen as well.
  */
 export function excess(arrivals, perSecond) {
   let [level, worst, last] = [perSecond, 0, arrivals[0] ?? 0];

@@ -86,7 +86,8 @@ async function load(edges, target, { seconds, client = "", directory, connection
 /** What operators see of all edges together. */
 async function metrics(edges) {
   const headers = { authorization: `Bearer ${TOKEN}` };
-  const texts = await Promise.all(edges.map(async (url) => (await fetch(`${url}/_tidegate/metrics`, { headers })).text()));
+  const read = async (url) => (await fetch(`${url}/_tidegate/metrics`, { headers })).text();
+  const texts = await Promise.all(edges.map(read));
   const sum = (name) => {
     const lines = texts.flatMap((text) => text.split("\n").filter((line) => line.startsWith(`tidegate_${name}`)));
     return lines.reduce((total, line) => total + Number(line.split(" ").at(-1)), 0);
@@ -153,9 +154,12 @@ const share = (part, all) => (part / Math.max(all, 1)).toFixed(4);
 const row = (title, value, target) => ({ title, value, target });
 
 /** What wrk and the origin saw beside what the counters say: some requests end with wrk's time. */
-const both = (seen) =>
-  `${whole(seen.requests)} / ${whole(seen.by.decided)} requests, ${whole(seen.arrivals.length)} / ${whole(seen.by.passed)} passed, ` +
-  `${whole(seen.calls)} / ${whole(seen.by.calls)} calls`;
+function both({ requests, arrivals, calls, by }) {
+  const pairs = { requests: [requests, by.decided], passed: [arrivals.length, by.passed], calls: [calls, by.calls] };
+  return Object.entries(pairs)
+    .map(([name, [outside, inside]]) => `${whole(outside)} / ${whole(inside)} ${name}`)
+    .join(", ");
+}
 
 async function hot(fleet, seconds) {
   await load(fleet.urls, "/hot/a", { ...fleet, seconds: 3, client: "hot" });
