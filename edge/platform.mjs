@@ -48,6 +48,12 @@ export function rescued(promise) {
   return promise.catch(crashed);
 }
 
+// A response that goes out when a promise has ended, whichever way.
+export function onceEnded(promise, response) {
+  const go = () => response;
+  return promise.then(go, go);
+}
+
 function send(request, attempt, raw) {
   // Cut by hand: `split` takes twice as long.
   let begin = 0;

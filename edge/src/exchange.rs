@@ -127,9 +127,10 @@ impl OriginExchange {
                 let Some(response) = response else { return Ok(JsValue::UNDEFINED) };
                 held::until_the_end(held, platform, Clone::clone(response)).map(JsValue::from)
             }
-            (Conclusion::Amend { removed, fields, not_modified, after, held, record }, Audience::Client) => {
+            (Conclusion::Amend { first, removed, fields, not_modified, after, held, record }, Audience::Client) => {
                 state::finish(&record);
                 let Some(response) = response else { return Ok(JsValue::UNDEFINED) };
+                let told = first.map(|news| platform.learn(news));
                 let lines = reply::lines(&fields);
                 let removed = removed.join("\n");
                 if not_modified {
@@ -139,7 +140,11 @@ impl OriginExchange {
                 }
                 let split = platform.after(after, Some(response), Body::Shared)?;
                 let amended = js::amend(split.as_ref().unwrap_or(response), &removed, &lines)?;
-                held::until_the_end(held, platform, amended).map(JsValue::from)
+                let response = JsValue::from(held::until_the_end(held, platform, amended)?);
+                Ok(match told {
+                    Some(told) => js::once_ended(&told, &response).into(),
+                    None => response,
+                })
             }
             (Conclusion::Reply { reply, after, record }, Audience::Client) => {
                 state::finish(&record);

@@ -42,6 +42,9 @@ extern "C" {
 
     pub(crate) fn rescued(promise: &Promise) -> Promise;
 
+    #[wasm_bindgen(js_name = onceEnded)]
+    pub(crate) fn once_ended(promise: &Promise, response: &JsValue) -> Promise;
+
     #[wasm_bindgen(catch)]
     pub(crate) fn respond(status: u16, lines: &str, body: &JsValue) -> Result<Response, JsValue>;
 

@@ -9,7 +9,7 @@ use tidegate_gateway::limiting::{Held, LIMITER_TIMEOUT};
 use tidegate_gateway::platform::{Behind, Purpose, SignatureCheck, Told};
 use tidegate_gateway::route::Issuer;
 use tidegate_gateway::{
-    AskFailure, BEHIND_TIMEOUT, LogFailure, Platform, SHELVED_MAX, Shelf, Unreachable, learn, refresh_keys, renew,
+    AskFailure, BEHIND_TIMEOUT, LogFailure, News, Platform, SHELVED_MAX, Shelf, Unreachable, learn, refresh_keys, renew,
 };
 use tidegate_http_cache::purge::Generations;
 use wasm_bindgen::{JsCast, JsError, JsValue};
@@ -65,13 +65,9 @@ impl Workers {
 
     /// Asks what nobody waits for once the reply is on its way.
     pub(crate) fn renew(&self) {
-        if let Some(news) = state::memory().borrow_mut().take_news() {
-            let platform = self.clone();
-            let work = future_to_promise(async move {
-                let learnt = learn(news, state::memory(), &platform).await;
-                learnt.map(|()| JsValue::UNDEFINED).map_err(|error| JsError::new(&error.reason).into())
-            });
-            js::after(&self.ctx, &work, "news of purges");
+        let news = state::memory().borrow_mut().take_news();
+        if let Some(news) = news {
+            let _nobody_waits = self.learn(news);
         }
         let renewals = state::memory().borrow_mut().take_renewals();
         for renewal in renewals {
@@ -82,6 +78,17 @@ impl Workers {
             });
             js::after(&self.ctx, &work, "renewal of a limit's lease");
         }
+    }
+
+    /// Asks the purge log; the promise ends when it has answered, or did not in time.
+    pub(crate) fn learn(&self, news: News) -> Promise {
+        let platform = self.clone();
+        let work = future_to_promise(async move {
+            let learnt = learn(news, state::memory(), &platform).await;
+            learnt.map(|()| JsValue::UNDEFINED).map_err(|error| JsError::new(&error.reason).into())
+        });
+        js::after(&self.ctx, &work, "news of purges");
+        work
     }
 
     /// Gives back what a request held of its limits.

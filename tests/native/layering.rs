@@ -19,7 +19,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "tidegate-cli",
-        &["tidegate-config", "tidegate-gateway", "tidegate-jwt", "tidegate-rate-limit", "tidegate-steering"],
+        &[
+            "tidegate-config",
+            "tidegate-gateway",
+            "tidegate-http-cache",
+            "tidegate-jwt",
+            "tidegate-rate-limit",
+            "tidegate-steering",
+        ],
     ),
     (
         "tidegate-edge",

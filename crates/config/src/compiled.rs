@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_gateway::source::Source as KeySource;
 
 /// Changes with every change of the types below: a Worker never reads what another version wrote.
-const FORMAT: u8 = 4;
+const FORMAT: u8 = 5;
 
 /// The compiled form as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -231,6 +231,16 @@ pub(crate) struct Cache {
     pub(crate) query: Option<Vec<String>>,
     pub(crate) headers: Vec<String>,
     pub(crate) partition: Option<Vec<Source>>,
+    pub(crate) tags: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Invalidation {
+    pub(crate) tags: Vec<String>,
+    pub(crate) header: Option<String>,
+    pub(crate) within: Option<Vec<String>>,
+    pub(crate) groups: bool,
+    pub(crate) soft: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -250,6 +260,7 @@ pub(crate) struct Route {
     pub(crate) auth: Auth,
     pub(crate) limits: Vec<Position>,
     pub(crate) cache: Option<Position>,
+    pub(crate) invalidation: Option<Invalidation>,
     pub(crate) serve: Serve,
     pub(crate) pools: Option<Vec<Position>>,
     pub(crate) timeout: u64,

@@ -11,8 +11,10 @@ use std::time::Duration;
 use tidegate_gateway::Gateway;
 use tidegate_gateway::matching::{HostPattern, Pattern, RouteMatch};
 use tidegate_gateway::route::{
-    Admin, Auth, Cache, Issuer, Keys, Limit, OriginPolicy, Parts, RouteParts, Scope, Serve, Settings, TokenAuth,
+    Admin, Auth, Cache, Invalidation, Issuer, Keys, Limit, OriginPolicy, Parts, RouteParts, Scope, Serve, Settings,
+    TagTemplate, TokenAuth, Within,
 };
+use tidegate_http_cache::purge::Manner;
 use tidegate_http_cache::{Heuristic, Rules, StaleWindows};
 use tidegate_jwt::{Algorithm, KeySet, Policy};
 use tidegate_steering::{self as steering, Balance, Origin, Pool, PoolIndex, PoolList, Steering};
@@ -148,7 +150,20 @@ fn cache(cache: compiled::Cache) -> Result<Rc<Cache>, String> {
         compiled::Scope::Colo => Scope::Colo,
         compiled::Scope::Global => Scope::Global,
     };
-    Ok(Rc::new(Cache { name: cache.name, scope, rules, query: cache.query, headers: cache.headers, partition }))
+    let tags = cache.tags.iter().map(|tag| TagTemplate::parse(tag)).collect::<Result<_, _>>().map_err(words)?;
+    Ok(Rc::new(Cache { name: cache.name, scope, rules, query: cache.query, headers: cache.headers, partition, tags }))
+}
+
+fn invalidation(invalidation: compiled::Invalidation) -> Result<Invalidation, String> {
+    let compiled::Invalidation { tags, header, within, groups, soft } = invalidation;
+    let within = within.map(|within| within.iter().map(|tag| Within::parse(tag)).collect::<Result<_, _>>());
+    Ok(Invalidation {
+        tags: tags.iter().map(|tag| TagTemplate::parse(tag)).collect::<Result<_, _>>().map_err(words)?,
+        header,
+        within: within.transpose().map_err(words)?,
+        groups,
+        manner: if soft { Manner::Soft } else { Manner::Hard },
+    })
 }
 
 fn route(
@@ -174,6 +189,7 @@ fn route(
         auth,
         limits: limits.collect::<Result<_, _>>()?,
         cache: route.cache.map(|position| shared(caches, position, "cache")).transpose()?,
+        invalidation: route.invalidation.map(invalidation).transpose()?,
         serve: match route.serve {
             compiled::Serve::Origin => Serve::Origin,
             compiled::Serve::Usage => Serve::Usage,

@@ -19,6 +19,7 @@ use serde_json::Value;
 use tidegate_config::{compile, load, render, schema};
 use tidegate_gateway::Gateway;
 use tidegate_gateway::route::{Auth, Keys};
+use tidegate_http_cache::purge::Manner;
 
 fn valid() -> impl Iterator<Item = (String, String)> {
     fixtures("valid").into_iter().map(|path| (path.display().to_string(), fs::read_to_string(path).unwrap()))
@@ -138,7 +139,6 @@ fn what_comes_later_is_refused_and_nothing_else_of_the_format() {
         "pool[0].outlier: `outlier`",
         "steering.affinity: `affinity`",
         "api_keys: `api_keys`",
-        "cache[0].tags: `tags`",
         "route[0].origin.role: `replica`",
     ];
     let expected: Vec<String> = expected.iter().map(|what| format!("{what} is not supported yet")).collect();
@@ -199,7 +199,14 @@ fn the_file_says_what_the_gateway_does() {
     assert_eq!(limits[0].key[1].to_string(), "header:x-tenant");
     assert_eq!(route.cache.as_ref().unwrap().headers, ["accept-language"]);
     assert_eq!((route.origin.timeout.as_secs(), route.origin.retries), (10, 5));
-    assert!(matches!(gateway.routes[2].auth, Auth::Anyone));
+    let tags: Vec<String> = route.cache.as_ref().unwrap().tags.iter().map(ToString::to_string).collect();
+    assert_eq!(tags, ["services", "org:{claim:org}", "service:{param:rest}"]);
+    let invalidation = gateway.routes[1].invalidation.as_ref().unwrap();
+    assert_eq!((invalidation.header.as_deref(), invalidation.groups), (Some("x-purge"), true));
+    let within: Vec<bool> = invalidation.within.iter().flatten().map(|within| within.is_start).collect();
+    assert_eq!((within, invalidation.manner), (vec![false, true], Manner::Soft));
+    assert!(route.invalidation.is_none());
+    assert!(matches!(gateway.routes[3].auth, Auth::Anyone));
 }
 
 #[test]
@@ -209,6 +216,7 @@ fn what_is_left_out_has_the_documented_default() {
     assert!(gateway.settings.admin.is_none() && !gateway.settings.server_timing && !gateway.settings.request_id);
     assert_eq!(gateway.steering.default_pools.pools().len(), 1);
     let route = &gateway.routes[0];
+    assert!(route.invalidation.is_none());
     assert!(route.limits.is_none() && route.cache.is_none() && route.origin.pools.is_none());
     assert_eq!((route.origin.timeout.as_secs(), route.origin.retries), (30, 1));
 }
@@ -317,7 +325,7 @@ fn another_version_or_a_longer_text_is_not_loaded() {
     );
     let mut other = bytes.clone();
     other[0] = 9;
-    let message = "the compiled configuration has format 9, this program reads format 4: build both anew";
+    let message = "the compiled configuration has format 9, this program reads format 5: build both anew";
     assert_eq!(load(&other).unwrap_err().to_string(), message);
     let mut longer = bytes;
     longer.push(0);

@@ -3,6 +3,7 @@
 mod behind;
 mod changes;
 mod fill;
+mod invalidation;
 mod key;
 mod purges;
 mod search;
@@ -35,8 +36,9 @@ use crate::url::Url;
 pub(crate) use behind::Refresh;
 pub use behind::{BEHIND_MAX, BEHIND_TIMEOUT};
 pub(crate) use changes::Changes;
-use fill::Selected;
 pub(crate) use fill::{Answered, Fill, Filled};
+use fill::{Selected, Tags};
+pub(crate) use invalidation::Invalidates;
 pub(crate) use key::chosen_query;
 use key::{Key, key};
 pub(crate) use purges::purge;
@@ -144,6 +146,7 @@ pub(crate) async fn lookup<P: Platform>(
         },
         scope: cache.scope,
         location: &|| platform.location().or_else(|| facts.location().colo.clone()),
+        tags: &|| tags(cache, opening),
         timeout: patience,
         memory,
         platform,
@@ -186,8 +189,8 @@ impl<P: Platform> Search<'_, P> {
             let flight = Some(place.key.clone());
             let behind = self.behind(&place.key);
             let generation = purges::begin(self.memory, self.platform).await;
-            let (place, told) = (Some(place), request.told.to_vec());
-            Some(Fill { place, told, lease, behind, flight, generation, ..fill.because(Forward::Stale, None) })
+            let (place, told, tags) = (Some(place), request.told.to_vec(), (self.tags)());
+            Some(Fill { place, told, lease, behind, flight, generation, tags, ..fill.because(Forward::Stale, None) })
         } else {
             None
         };
@@ -230,8 +233,17 @@ impl<P: Platform> Search<'_, P> {
         let is_selected = !matches!(answer, Some(Answer::Mismatch));
         let behind = self.behind(&place.key);
         let flight = is_boarded.then(|| place.key.clone());
-        let selected = selected.filter(|_| is_selected);
-        Fill { place: Some(place), selected, behind, lease, flight, ..fill.because(because, detail) }
+        let (selected, tags) = (selected.filter(|_| is_selected), (self.tags)());
+        Fill { place: Some(place), selected, behind, lease, flight, tags, ..fill.because(because, detail) }
+    }
+}
+
+fn tags(cache: &Cache, opening: &Opening<'_, impl Head>) -> Tags {
+    let Opening { facts, parameters, url, .. } = *opening;
+    Tags {
+        configured: cache.tags.iter().filter_map(|tag| tag.expand(|name| facts.claim(name), parameters)).collect(),
+        scheme: url.scheme.to_owned(),
+        host: url.authority.to_ascii_lowercase(),
     }
 }
 

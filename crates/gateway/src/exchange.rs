@@ -11,11 +11,12 @@ use tidegate_http_cache::Fields as FieldSource;
 use tidegate_steering::{Attempts, Body, ClientKey, Location, Next, Outcome, Retries};
 
 use crate::authenticate::Identity;
-use crate::caching::{self, Changes, Fill, Filled, Refresh};
+use crate::caching::{self, Changes, Fill, Filled, Invalidates, News, Refresh};
 use crate::facts::Facts;
 use crate::flights::Landing;
 use crate::forward::{self, Told, milliseconds, rejoin_cookies};
 use crate::limiting::Held;
+use crate::matching::Parameters;
 use crate::memory::Memory;
 use crate::path::NormalPath;
 use crate::platform::{Head, Platform, StoredBody};
@@ -45,6 +46,8 @@ pub struct Exchange<B> {
     fill: Option<Fill<B>>,
     /// What this request makes untrue if it succeeds.
     changes: Option<Changes>,
+    /// What it purges then.
+    invalidates: Option<Invalidates>,
     random: u64,
 }
 
@@ -96,6 +99,8 @@ pub enum Conclusion<B> {
     },
     /// Remove and set fields of the origin's response, and leave work behind.
     Amend {
+        /// What is asked first, with [`learn`](crate::learn): when the client has its reply, what it purged is in the log.
+        first: Option<News>,
         /// The names of the fields to remove first.
         removed: Vec<String>,
         /// The fields to set.
@@ -132,6 +137,7 @@ pub enum Permitted<B> {
 pub(crate) struct Opening<'a, H> {
     pub(crate) gateway: &'a Rc<Gateway>,
     pub(crate) route: &'a Rc<Route>,
+    pub(crate) parameters: Parameters<'a>,
     pub(crate) facts: &'a Facts<'a, H>,
     pub(crate) identity: Option<&'a Identity>,
     pub(crate) url: &'a Url<'a>,
@@ -163,6 +169,7 @@ impl<B: StoredBody> Exchange<B> {
             conditional: (!validators.is_empty()).then(|| format!("{set}{conditional}")),
             set,
             changes: Changes::of(opening, platform),
+            invalidates: Invalidates::of(opening),
             sent: platform.now(),
             draft,
             fill,
@@ -262,6 +269,7 @@ impl<B: StoredBody> Exchange<B> {
             self.changes.take().and_then(|changes| changes.conclude(&self.gateway, request, status, response));
         let mut after: Vec<After<B>> = changed.into_iter().collect();
         let (mut removed, mut not_modified) = (Vec::new(), false);
+        let first = self.purge(status, response, &mut removed, memory, now);
         if let Some(fill) = self.fill.take().filter(|_| status != 101) {
             let answered = caching::Answered { status, response, request_time: self.sent, response_time: now };
             let flight = fill.flight().map(str::to_owned);
@@ -301,10 +309,29 @@ impl<B: StoredBody> Exchange<B> {
         }
         let record = Box::new(record);
         removed.extend(forward::response_removed(response));
-        if removed.is_empty() && fields.is_empty() && after.is_empty() {
+        if removed.is_empty() && fields.is_empty() && after.is_empty() && first.is_none() {
             return Conclusion::Pass { held, record };
         }
-        Conclusion::Amend { removed, fields, not_modified, after, held, record }
+        Conclusion::Amend { first, removed, fields, not_modified, after, held, record }
+    }
+
+    /// What a write purges, is purged here at once. The log is told before the reply, unless it did not answer a moment ago.
+    fn purge(
+        &mut self,
+        status: u16,
+        response: &dyn FieldSource,
+        removed: &mut Vec<String>,
+        memory: &RefCell<Memory>,
+        now: Duration,
+    ) -> Option<News> {
+        let invalidates = self.invalidates.take()?;
+        removed.extend(invalidates.header().filter(|name| response.get(name).is_some()).map(str::to_owned));
+        let purged = invalidates.conclude(&self.method, status, response)?;
+        if purged.is_partial {
+            self.draft.record.error = Some("the origin named tags that it may not purge, or too many".to_owned());
+        }
+        self.draft.record.purged = purged.targets.len();
+        memory.borrow_mut().purge(purged.targets, purged.manner, now)
     }
 
     /// Step "reply" when no origin answered: what is stored, if it may be used; else 504 when time was up, 502 otherwise.

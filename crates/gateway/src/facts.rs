@@ -30,11 +30,16 @@ impl<'r, H: Head> Facts<'r, H> {
         self.location.get().and_then(|location| location.colo.clone())
     }
 
+    /// The text of a claim of the caller's token.
+    pub(crate) fn claim(&self, name: &str) -> Option<String> {
+        self.claims.and_then(|claims| claims.text(name))
+    }
+
     /// One part of a key; `None` when the request does not say. All requests that do not say share one key.
     pub(crate) fn value(&self, source: &Source, ipv6_prefix: Ipv6Prefix) -> Option<String> {
         match source {
             Source::Ip => self.client_ip.map(|address| source::network(address, ipv6_prefix)),
-            Source::Claim(name) => self.claims.and_then(|claims| claims.text(name)),
+            Source::Claim(name) => self.claim(name),
             Source::Header(name) => self.head.field(name),
             Source::Route => Some(self.route.to_owned()),
             Source::Country => self.location().country.clone(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tidegate_http_cache::purge::Generations;
+use tidegate_http_cache::purge::{Generations, Manner, Target};
 use tidegate_jwt::{Claims, KeyRing, KeySet};
 use tidegate_rate_limit::{Holder, HolderCounters};
 use tidegate_steering::{Fleet, Pool, Rotations};
@@ -74,6 +74,14 @@ impl Memory {
         if self.generations.begin_question(now) {
             self.news = Some(News(()));
         }
+    }
+
+    /// Purges here at once. What is returned tells the log, and is waited for; while the log does not answer, it is told after
+    /// the reply.
+    pub(crate) fn purge(&mut self, targets: Vec<Target>, manner: Manner, now: Duration) -> Option<News> {
+        self.generations.purge(targets, manner);
+        let is_told = self.generations.has_unsent() && self.generations.begin_question(now);
+        is_told.then_some(News(()))
     }
 
     /// What should be asked of the purge log after the reply, with [`learn`](crate::learn), by whichever request comes to

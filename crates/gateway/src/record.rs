@@ -30,6 +30,8 @@ pub struct Record {
     pub limited_by: Option<&'static str>,
     /// What the cache did, in the words of `Cache-Status`.
     pub cache: Option<CacheRecord>,
+    /// How many tags and groups it purged.
+    pub purged: usize,
     /// The pool that was asked last.
     pub pool: Option<String>,
     /// The origin that was asked last.

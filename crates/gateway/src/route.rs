@@ -2,7 +2,9 @@
 
 mod cost;
 mod group;
+mod invalidation;
 mod limit;
+mod tag;
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -12,13 +14,16 @@ use tidegate_jwt::{KeySet, Policy};
 use tidegate_steering::{Pool, PoolIndex, Steering};
 
 use crate::forward::Protected;
-use crate::matching::{Conflict, Matcher, RouteMatch};
+use crate::matching::{Conflict, Matcher, Parameters, RouteMatch};
+use crate::path::NormalPath;
 use crate::source::Source;
 
 pub use cost::Cost;
 use group::Groups;
 pub use group::RouteLimits;
+pub use invalidation::{Invalidation, Within};
 pub use limit::{Limit, Override, Percent};
+pub use tag::{InvalidTag, TagTemplate};
 
 /// Everything that the Worker knows before its first request.
 #[derive(Debug)]
@@ -75,6 +80,8 @@ pub struct Route {
     pub limits: Option<RouteLimits>,
     /// Whether and how replies are kept.
     pub cache: Option<Rc<Cache>>,
+    /// What its writes purge.
+    pub invalidation: Option<Invalidation>,
     /// Who answers.
     pub serve: Serve,
     /// Where requests go that an origin answers.
@@ -153,6 +160,8 @@ pub struct Cache {
     pub headers: Vec<String>,
     /// Who shares a reply; `None`: on a route with a token each caller has replies of its own, elsewhere all share.
     pub partition: Option<Vec<Source>>,
+    /// The tags of every reply, beside those that its origin gives it.
+    pub tags: Vec<TagTemplate>,
 }
 
 /// How far stored responses are shared.
@@ -197,8 +206,17 @@ pub struct RouteParts {
     pub auth: Auth,
     pub limits: Vec<Rc<Limit>>,
     pub cache: Option<Rc<Cache>>,
+    pub invalidation: Option<Invalidation>,
     pub serve: Serve,
     pub origin: OriginPolicy,
+}
+
+impl Route {
+    /// What the parameters of the route's path stand for in a path that it matches.
+    #[must_use]
+    pub fn parameters<'a>(&'a self, path: &'a NormalPath) -> Parameters<'a> {
+        Parameters::new(self.matches.path(), path)
+    }
 }
 
 impl Gateway {
@@ -214,13 +232,14 @@ impl Gateway {
         let has_caches = routes.iter().any(|route| route.cache.is_some());
         let claims = Protected::claim_headers(routes.iter().map(|route| &route.auth));
         let resolve = |parts: RouteParts| {
-            let RouteParts { name, matches, auth, limits, cache, serve, origin } = parts;
+            let RouteParts { name, matches, auth, limits, cache, invalidation, serve, origin } = parts;
             let protected = Protected::of(&auth, &claims);
             let limits = groups.resolve(limits);
-            Rc::new(Route { name, matches, auth, limits, cache, serve, origin, protected })
+            Rc::new(Route { name, matches, auth, limits, cache, invalidation, serve, origin, protected })
         };
-        let routes = routes.into_iter().map(resolve).collect();
-        let has_purges = settings.admin.as_ref().is_some_and(|admin| admin.token.is_some());
+        let routes: Vec<Rc<Route>> = routes.into_iter().map(resolve).collect();
+        let has_purges = settings.admin.as_ref().is_some_and(|admin| admin.token.is_some())
+            || routes.iter().any(|route| route.invalidation.is_some());
         Ok(Self { version, settings, steering, pools, routes, matcher, has_caches, has_purges })
     }
 }

@@ -125,15 +125,18 @@ async fn steps<P: Platform>(
     }
 
     // route
-    let route = match gateway.matcher.find(url.authority, &path, head.method(), &|name| head.field(name)) {
-        Found::Route { index, .. } => gateway.routes.get(index).cloned().ok_or(Rejection::NoRoute)?,
+    let (route, parameters) = match gateway.matcher.find(url.authority, &path, head.method(), &|name| head.field(name))
+    {
+        Found::Route { index, parameters } => {
+            (gateway.routes.get(index).cloned().ok_or(Rejection::NoRoute)?, parameters)
+        }
         Found::Options { allow } => return Ok(Passed::Reply(options(allow))),
         Found::MethodNotAllowed { allow } => return Err(Rejection::MethodNotAllowed { allow: allow.to_owned() }),
         Found::NotFound => return Err(Rejection::NoRoute),
     };
     draft.record.route = Some(route.name.clone());
     // Taken apart by name, so that a new policy does not compile until it has a step.
-    let Route { name, matches: _, auth, limits, cache, serve, origin: _, protected: _ } = &*route;
+    let Route { name, matches: _, auth, limits, cache, invalidation: _, serve, origin: _, protected: _ } = &*route;
 
     // auth
     let identity = match auth {
@@ -165,8 +168,15 @@ async fn steps<P: Platform>(
     }
 
     // cache
-    let opening =
-        Opening { gateway, route: &route, facts: &facts, identity: identity.as_ref(), url: &url, path: &path };
+    let opening = Opening {
+        gateway,
+        route: &route,
+        parameters,
+        facts: &facts,
+        identity: identity.as_ref(),
+        url: &url,
+        path: &path,
+    };
     let fill = match cache {
         None => None,
         Some(cache) => match caching::lookup(cache, &opening, memory, platform).await? {

@@ -15,7 +15,7 @@ mod tags;
 mod target;
 
 pub use delta::{Delta, InvalidDelta};
-pub use generations::{Believed, Generations, Readiness};
+pub use generations::{Asked, Believed, Generations, Readiness};
 pub use log::{Manner, PurgeLog, PurgeRow, Receipt};
 pub use question::Question;
 pub use stamp::{Generation, Stamp};

@@ -295,7 +295,7 @@ impl Fleet {
     fn fetched(&mut self, request: Request, lease: Option<Lease>, sent: u64, generation: Option<Generation>, old: u64) {
         let body = if self.draw(2) == 0 { old } else { self.written[request.key] };
         let tag = format!("item {}", request.key);
-        let stamp = Stamp::new(generation, [tag.as_str()]);
+        let stamp = Stamp::new(generation, [Target::tag(&tag)]);
         let response = Response { body, stamp, fresh_until: self.now + TTL, version: 0 };
         self.colos[request.edge].insert(request.key, response.clone());
         if let Some(lease) = lease {

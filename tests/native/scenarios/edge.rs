@@ -210,9 +210,14 @@ impl Edge {
                     return (response, record);
                 }
                 (
-                    Conclusion::Amend { removed, fields, not_modified, after, held, record },
+                    Conclusion::Amend { first, removed, fields, not_modified, after, held, record },
                     Outcome::Answered(response),
                 ) => {
+                    if let Some(news) = first {
+                        let platform = Scripted { world, edge: self, called: Cell::new(false) };
+                        // The edge logs why the log did not answer.
+                        let (_told, _) = finish(learn(news, &self.memory, &platform));
+                    }
                     self.release(held, world);
                     after.iter().for_each(|effect| self.after(effect, Some(&response), world));
                     let mut response = response;

@@ -1,16 +1,19 @@
 //! What a route asks of a request, and where it sends it.
 
 use tidegate_config::Checked;
+use tidegate_gateway::matching::Parameters;
 use tidegate_gateway::path::NormalPath;
-use tidegate_gateway::route::{Auth, Cache, Issuer, Keys, Route, Serve, TokenAuth};
+use tidegate_gateway::route::{Auth, Cache, Invalidation, Issuer, Keys, Route, Serve, TagTemplate, TokenAuth, Within};
 use tidegate_gateway::source::{self, Ipv6Prefix, Source};
+use tidegate_http_cache::is_safe;
+use tidegate_http_cache::purge::Manner;
 use tidegate_steering::{Balance, Because, ClientKey, Origin, Policy, Pool, Rotation};
 
 use super::{Lines, Request, in_words};
 
 /// Says what a route asks of a request, in the order of the gateway's steps.
 pub(super) fn explain(checked: &Checked, route: &Route, request: &Request, path: &NormalPath, lines: &mut Lines) {
-    let known = Known { checked, route, request };
+    let known = Known { checked, route, request, parameters: route.parameters(path) };
     match &route.auth {
         Auth::Anyone => lines.add("auth", "none: everybody is let in"),
         Auth::Token(auth) => lines.add_all("auth", token(auth, request)),
@@ -22,6 +25,9 @@ pub(super) fn explain(checked: &Checked, route: &Route, request: &Request, path:
     match &route.cache {
         None => lines.add("cache", "none"),
         Some(cache) => lines.add_all("cache", known.cache(cache, path)),
+    }
+    if let Some(invalidation) = &route.invalidation {
+        lines.add_all("success", known.invalidation(invalidation));
     }
     match route.serve {
         Serve::Origin => known.pools(lines),
@@ -69,6 +75,7 @@ pub(super) struct Known<'a> {
     pub(super) checked: &'a Checked,
     pub(super) route: &'a Route,
     pub(super) request: &'a Request,
+    pub(super) parameters: Parameters<'a>,
 }
 
 impl Known<'_> {
@@ -119,8 +126,50 @@ impl Known<'_> {
             format!("{name}: chosen by {}", self.cache_key(cache, path).join(", ")),
             format!("{name}: shared by {shared}"),
         ];
+        if !cache.tags.is_empty() {
+            let tags: Vec<String> = cache.tags.iter().map(|tag| self.tag(tag)).collect();
+            texts.push(format!("{name}: tagged {}", tags.join(", ")));
+        }
         if cache.query.is_some() {
             texts.push("the origin sees no other parameter of the query".to_owned());
+        }
+        texts
+    }
+
+    /// A tag with the values that are known of this request.
+    fn tag(&self, tag: &TagTemplate) -> String {
+        match tag.expand(|name| self.request.claim(name), self.parameters) {
+            Some(text) => format!("{text:?}"),
+            None if tag.claims().any(|claim| self.request.claim(claim).is_none()) => {
+                format!("{:?} with the token's values", tag.to_string())
+            }
+            None => format!("{:?} (not here: the path has no such value)", tag.to_string()),
+        }
+    }
+
+    /// What a write purges.
+    fn invalidation(&self, invalidation: &Invalidation) -> Vec<String> {
+        if is_safe(&self.request.method) {
+            return vec![format!("nothing: {} changes nothing", self.request.method)];
+        }
+        let how = if invalidation.manner == Manner::Soft { " softly" } else { "" };
+        let mut texts = Vec::new();
+        if !invalidation.tags.is_empty() {
+            let tags: Vec<String> = invalidation.tags.iter().map(|tag| self.tag(tag)).collect();
+            texts.push(format!("purges{how} what is tagged {}", tags.join(", ")));
+        }
+        if let Some(header) = &invalidation.header {
+            let start = |within: &Within| {
+                format!("{}{}", self.tag(&within.tag), if within.is_start { " and what begins so" } else { "" })
+            };
+            let within = match &invalidation.within {
+                None => "any tag".to_owned(),
+                Some(within) => within.iter().map(start).collect::<Vec<_>>().join(", "),
+            };
+            texts.push(format!("purges{how} what the origin names in `{header}`: {within}"));
+        }
+        if invalidation.groups {
+            texts.push(format!("purges{how} the groups that the origin names in `Cache-Group-Invalidation`"));
         }
         texts
     }

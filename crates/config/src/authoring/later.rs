@@ -44,7 +44,6 @@ const LATER: &[Later] = &[
     value_at("steering.policy", "least_outstanding", "use `geo`, `off` or `random`"),
     key_at("steering.affinity", "remove it; `balance = \"ip_hash\"` keeps a client on one origin of a pool"),
     value_at("limit.key", "api_key", "count by `ip`, `claim:…`, `header:…`, `cookie:…`, `route`, `country` or `asn`"),
-    key_at("cache.tags", "remove it: replies live for their `ttl`"),
     value_at(
         "cache.key.partition",
         "api_key",

@@ -46,6 +46,14 @@ table! {
 }
 
 impl File {
+    /// Whether anybody can purge: an operator, or the writes of a route.
+    fn has_purges(&self) -> bool {
+        let admin = self.gateway.get().and_then(|gateway| gateway.admin.written());
+        let mut routes = self.route.get().into_iter().flat_map(List::values);
+        admin.is_some_and(|admin| admin.token.written().is_some())
+            || routes.any(|route| route.invalidate.written().is_some())
+    }
+
     /// Notes whatever is wrong between values that are right by themselves.
     pub(super) fn check(&self, reading: &mut Reading<'_>) {
         pool::check(self, reading);

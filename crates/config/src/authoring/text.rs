@@ -3,6 +3,7 @@
 mod address;
 mod duration;
 mod source;
+mod tag;
 mod word;
 
 use serde_json::{Value, json};
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 pub(super) use address::{AdminPath, HostName, KeysUrl, OriginUrl, PathPattern};
 pub(super) use duration::{DAY, HOUR, MINUTE, SECOND, Span};
 pub(super) use source::KeySource;
+pub(super) use tag::{Tag, TagStart};
 pub(super) use word::{
     Audience, ClaimName, ColoCode, CookieName, CountryCode, FieldValue, FileName, HeaderName, Method, Name, QueryName,
     RegionCode, Scope, SecretName, SourceValue,

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tidegate_http_cache::fill::{self as filled, Back, Ended, Lease, Message};
-use tidegate_http_cache::purge::{Generation, Stamp, tag_members};
+use tidegate_http_cache::purge::{Generation, Stamp, Target, group_members, tag_members};
 use tidegate_http_cache::{
     self as http_cache, CacheStatus, Exchange, Fields as FieldSource, Forward, Freshened, Precondition, Reason,
     Sharing, Stored,
@@ -22,6 +22,9 @@ use crate::route::{Cache, Scope};
 /// client's cache makes of them cannot be purged from here.
 const CACHE_TAG: &str = "cache-tag";
 
+/// The field of RFC 9875, section 2, which is for every cache on the way.
+const CACHE_GROUPS: &str = "cache-groups";
+
 /// What the response of an origin is held against, and where it would be stored.
 pub(crate) struct Fill<B> {
     pub(super) cache: Rc<Cache>,
@@ -34,6 +37,7 @@ pub(crate) struct Fill<B> {
     pub(super) query: Option<String>,
     /// What was known of purges when the fetch began.
     pub(super) generation: Option<Generation>,
+    pub(super) tags: Tags,
     pub(super) told: Vec<(String, Option<String>)>,
     /// The stored response that this request has selected but that may not answer it unasked.
     pub(super) selected: Option<Selected<B>>,
@@ -45,6 +49,16 @@ pub(crate) struct Fill<B> {
     pub(super) patience: Duration,
     /// The key, when this isolate fetches it once for all its requests.
     pub(super) flight: Option<String>,
+}
+
+/// What a response is tagged with when it is stored.
+#[derive(Default)]
+pub(super) struct Tags {
+    /// What the configuration says.
+    pub(super) configured: Vec<String>,
+    /// Whose groups its groups are: scheme and authority of the request.
+    pub(super) scheme: String,
+    pub(super) host: String,
 }
 
 /// A place in the store.
@@ -127,6 +141,7 @@ impl<B: StoredBody> Fill<B> {
             detail: None,
             query: None,
             generation: None,
+            tags: Tags::default(),
             told: Vec::new(),
             selected: None,
             behind: None,
@@ -261,10 +276,11 @@ impl<B: StoredBody> Fill<B> {
     fn freshened(mut self, selected: Selected<B>, freshened: Freshened, exchange: &Exchange<'_>) -> Filled<B> {
         let Selected { stored: old, stamp, metadata, body, doubt: _, tier: _ } = selected;
         let kept = body.clone().filter(|body| body.whole_bytes().is_some());
-        let stamp = match exchange.response.get(CACHE_TAG) {
-            Some(_) => stamp_of(self.generation, exchange.response),
-            // Many an origin leaves out of a 304 what it said before.
-            None => stamp.confirmed(self.generation),
+        // Many an origin leaves out of a 304 what it said before.
+        let stamp = if [CACHE_TAG, CACHE_GROUPS].iter().any(|name| exchange.response.get(name).is_some()) {
+            self.tags.stamp(self.generation, exchange.response)
+        } else {
+            stamp.confirmed(self.generation)
         };
         let Freshened { stored, fields, mut excepted } = freshened;
         excepted.push(CACHE_TAG.to_owned());
@@ -364,7 +380,7 @@ impl<B: StoredBody> Fill<B> {
             let (behind, ended) = self.bring(&key, &stored, exchange);
             let store = Store {
                 key,
-                metadata: stamp_of(self.generation, response).seal(&stored.encode()),
+                metadata: self.tags.stamp(self.generation, response).seal(&stored.encode()),
                 removed: stored.withheld().chain([CACHE_TAG]).map(str::to_owned).collect(),
                 keep_seconds: self.keep_seconds(&stored),
                 behind,
@@ -463,10 +479,17 @@ impl Place {
     }
 }
 
-/// The stamp of a response that is stored: by it, purges find it.
-fn stamp_of(generation: Option<Generation>, response: &dyn FieldSource) -> Stamp {
-    let tags = response.get(CACHE_TAG).unwrap_or_default();
-    Stamp::new(generation, tag_members(&tags))
+impl Tags {
+    /// The stamp of a response that is stored: by it, purges find it.
+    fn stamp(&self, generation: Option<Generation>, response: &dyn FieldSource) -> Stamp {
+        let tags = response.get(CACHE_TAG).unwrap_or_default();
+        let groups = response.get(CACHE_GROUPS).map(|field| group_members(&field)).unwrap_or_default();
+        let configured = self.configured.iter().map(String::as_str);
+        // An operator purges a group of whatever host, as a tag.
+        let tags = configured.chain(tag_members(&tags)).chain(groups.iter().map(String::as_str)).map(Target::tag);
+        let groups = groups.iter().map(|group| Target::group(&self.scheme, &self.host, group));
+        Stamp::new(generation, tags.chain(groups))
+    }
 }
 
 fn is_successor(status: u16) -> bool {

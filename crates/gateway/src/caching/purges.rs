@@ -3,7 +3,9 @@
 use std::cell::RefCell;
 
 use tidegate_http_cache::Reason;
-use tidegate_http_cache::purge::{Believed, Delta, Generation, Manner, Place, Question, Readiness, Target};
+use tidegate_http_cache::purge::{
+    Believed, Delta, Generation, Generations, Manner, Place, Question, Readiness, Target,
+};
 
 use super::fill::{Selected, Tier};
 use super::shelf::{Shelved, read};
@@ -116,25 +118,28 @@ pub(crate) async fn purge<P: Platform>(
     platform: &P,
 ) -> Result<Generation, LogFailure> {
     let known = memory.borrow().generations.generation();
-    exchange(&Question { known, targets, manner }, memory, platform).await
+    let sent = platform.now();
+    let answer = platform.purge_log(Question { known, targets, manner }.encode()).await;
+    learnt(answer, memory, platform, |generations, delta| generations.apply(delta, sent))
 }
 
 async fn ask<P: Platform>(memory: &RefCell<Memory>, platform: &P) -> Result<(), Unreachable> {
-    let question = Question::since(memory.borrow().generations.generation());
-    match exchange(&question, memory, platform).await {
+    let asked = memory.borrow().generations.question();
+    let sent = platform.now();
+    let answer = platform.purge_log(asked.question.encode()).await;
+    match learnt(answer, memory, platform, |generations, delta| generations.answered(&asked, delta, sent)) {
         Ok(_) | Err(LogFailure::Absent) => Ok(()),
         Err(LogFailure::Unreachable(error)) => Err(error),
     }
 }
 
-/// Sends a question and takes the answer in.
-async fn exchange<P: Platform>(
-    question: &Question,
+/// Takes in what became of a question.
+fn learnt<P: Platform>(
+    answer: Result<Vec<u8>, LogFailure>,
     memory: &RefCell<Memory>,
     platform: &P,
+    apply: impl FnOnce(&mut Generations, Delta),
 ) -> Result<Generation, LogFailure> {
-    let sent = platform.now();
-    let answer = platform.purge_log(question.encode()).await;
     let delta = answer.and_then(|answer| {
         Delta::decode(&answer).map_err(|invalid| LogFailure::Unreachable(Unreachable::new(invalid.to_string())))
     });
@@ -142,7 +147,7 @@ async fn exchange<P: Platform>(
     match delta {
         Ok(delta) => {
             let to = delta.to();
-            generations.apply(delta, sent);
+            apply(generations, delta);
             Ok(to)
         }
         Err(LogFailure::Absent) => {

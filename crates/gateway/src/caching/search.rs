@@ -7,7 +7,7 @@ use tidegate_http_cache::fill::{self, Lease};
 use tidegate_http_cache::purge::{self, Generation};
 use tidegate_http_cache::{self as http_cache, Answer, Fields as FieldSource};
 
-use super::fill::{Place, Selected, Tier};
+use super::fill::{Place, Selected, Tags, Tier};
 use super::purges::{self, Judged};
 use crate::flights::Boarding;
 use crate::memory::Memory;
@@ -23,6 +23,8 @@ pub(super) struct Search<'a, P> {
     pub(super) scope: Scope,
     /// The name of this location; only asked for when nothing near answers.
     pub(super) location: &'a dyn Fn() -> Option<String>,
+    /// The tags of the response; only asked for when one is fetched.
+    pub(super) tags: &'a dyn Fn() -> Tags,
     /// How long an origin may take.
     pub(super) timeout: Duration,
     pub(super) memory: &'a RefCell<Memory>,

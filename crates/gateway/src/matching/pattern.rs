@@ -238,7 +238,7 @@ pub struct Parameters<'a> {
 }
 
 impl<'a> Parameters<'a> {
-    pub(super) fn new(pattern: &'a Pattern, path: &'a NormalPath) -> Self {
+    pub(crate) fn new(pattern: &'a Pattern, path: &'a NormalPath) -> Self {
         Self { pattern, path }
     }
 

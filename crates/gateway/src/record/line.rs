@@ -19,8 +19,8 @@ impl Record {
         // Taken apart by name, so that a new field does not compile until it is written.
         #[rustfmt::skip]
         let Self {
-            time_ms, request_id, method, path, route, auth, issuer, limits, limited_by, cache, pool, origin, because,
-            attempts, status, rejection, error, duration_ms, origin_ms, config, colo,
+            time_ms, request_id, method, path, route, auth, issuer, limits, limited_by, cache, purged, pool, origin,
+            because, attempts, status, rejection, error, duration_ms, origin_ms, config, colo,
         } = self;
         let mut line = Line(String::with_capacity(512));
         line.number("{\"time_ms\":", *time_ms);
@@ -36,6 +36,9 @@ impl Record {
         line.known(member!("limited_by"), *limited_by);
         if let Some(cache) = cache {
             line.value(member!("cache"), cache);
+        }
+        if *purged > 0 {
+            line.number(member!("purged"), u64::try_from(*purged).unwrap_or(u64::MAX));
         }
         line.known(member!("pool"), pool.as_deref());
         line.known(member!("origin"), origin.as_deref());
@@ -125,6 +128,7 @@ mod tests {
             limits: vec![LimitRecord { name: "l".to_owned(), verdict: "allowed", remaining: Some(1) }],
             limited_by: Some("lease"),
             cache: Some(CacheRecord::new("hit")),
+            purged: 2,
             pool: text("p"),
             origin: text("o"),
             because: text("b"),
@@ -140,7 +144,7 @@ mod tests {
         let members = json!({
             "time_ms": u64::MAX, "request_id": "id", "method": "GET", "path": "/a", "route": "r", "auth": "token",
             "issuer": "i", "limits": [{ "name": "l", "verdict": "allowed", "remaining": 1 }], "limited_by": "lease",
-            "cache": { "outcome": "hit" }, "pool": "p", "origin": "o", "because": "b", "attempts": 1, "status": 200,
+            "cache": { "outcome": "hit" }, "purged": 2, "pool": "p", "origin": "o", "because": "b", "attempts": 1, "status": 200,
             "rejection": "x", "error": "e", "duration_ms": 2, "origin_ms": 3, "config": "v", "colo": "FRA",
         });
         check(&record, members);

@@ -2,6 +2,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::delta::{Delta, Purges};
+use super::log::Manner;
+use super::question::Question;
 use super::stamp::{Generation, Stamp};
 use super::target::{Place, Target};
 
@@ -34,6 +36,14 @@ pub enum Readiness {
     Lost,
 }
 
+/// A question on its way to the log.
+#[derive(Debug)]
+pub struct Asked {
+    /// The message.
+    pub question: Question,
+    up_to: u64,
+}
+
 /// An isolate's copy of the purge log.
 #[derive(Debug, Default)]
 pub struct Generations {
@@ -48,6 +58,10 @@ pub struct Generations {
     failed: Option<Duration>,
     /// There is no log, and so there are no purges.
     absent: bool,
+    /// What was purged here and is not known to be in the log; the latest last. The number tells one purge of a target from
+    /// the next.
+    unsent: Vec<(u64, Target, Manner)>,
+    purged: u64,
 }
 
 impl Generations {
@@ -102,7 +116,8 @@ impl Generations {
     pub fn begin_question(&mut self, now: Duration) -> bool {
         let within = |since: Option<Duration>, span| since.is_some_and(|since| now.saturating_sub(since) < span);
         let is_fresh = self.age(now).is_some_and(|age| age <= Self::FRESH);
-        if self.absent || is_fresh || within(self.asked, Self::LOST) || within(self.failed, Self::PAUSE) {
+        let is_news = !is_fresh || self.has_unsent();
+        if self.absent || !is_news || within(self.asked, Self::LOST) || within(self.failed, Self::PAUSE) {
             return false;
         }
         self.asked = Some(now);
@@ -124,7 +139,8 @@ impl Generations {
             // Half of another log is no log.
             _ if from > 0 => return,
             _ => {
-                *self = Self { known: Some(to), as_of: sent, ..Self::default() };
+                let (unsent, purged) = (std::mem::take(&mut self.unsent), self.purged);
+                *self = Self { known: Some(to), as_of: sent, unsent, purged, ..Self::default() };
             }
         }
         for (target, purges) in purges {
@@ -142,6 +158,45 @@ impl Generations {
     pub fn failed(&mut self, now: Duration) {
         self.asked = None;
         self.failed = Some(now);
+    }
+
+    /// Purges here at once; the log has it when a [`question`](Self::question) from now on is answered.
+    pub fn purge(&mut self, targets: impl IntoIterator<Item = Target>, manner: Manner) {
+        if self.absent {
+            return;
+        }
+        for target in targets {
+            self.purged = self.purged.saturating_add(1);
+            self.unsent.retain(|(_, other, how)| (*other, *how) != (target, manner));
+            self.unsent.push((self.purged, target, manner));
+        }
+        if self.unsent.len() > Question::MAX_TARGETS {
+            // The log has not answered for long. Everything is more than was asked for, and nothing is forgotten.
+            let is_soft = self.unsent.iter().all(|(_, _, manner)| *manner == Manner::Soft);
+            self.unsent = vec![(self.purged, Target::ALL, if is_soft { Manner::Soft } else { Manner::Hard })];
+        }
+    }
+
+    /// What to ask the log now, with what it does not know yet.
+    pub fn question(&self) -> Asked {
+        let manner = self.unsent.first().map_or(Manner::Hard, |(_, _, manner)| *manner);
+        let unsent = self.unsent.iter().filter(|(_, _, how)| *how == manner);
+        let targets = unsent.map(|(_, target, _)| *target).collect();
+        Asked { question: Question { known: self.known, targets, manner }, up_to: self.purged }
+    }
+
+    /// Takes in what the log said to a question that was sent at `sent`.
+    pub fn answered(&mut self, asked: &Asked, delta: Delta, sent: Duration) {
+        let Asked { question, up_to } = asked;
+        self.unsent.retain(|(number, target, manner)| {
+            number > up_to || *manner != question.manner || !question.targets.contains(target)
+        });
+        self.apply(delta, sent);
+    }
+
+    /// Is there something that the log does not know yet?
+    pub fn has_unsent(&self) -> bool {
+        !self.unsent.is_empty()
     }
 
     /// There is no log: nothing can be purged, and everything stored is believed.
@@ -175,7 +230,7 @@ impl Generations {
         if stored.log != known.log {
             return Believed::Unknown;
         }
-        if stored.sequence >= known.sequence {
+        if stored.sequence >= known.sequence && self.unsent.is_empty() {
             return Believed::Current;
         }
         let mut hard = 0;
@@ -184,6 +239,13 @@ impl Generations {
             if let Some(purges) = self.targets.get(&target) {
                 hard = hard.max(purges.hard);
                 soft |= purges.soft > stored.sequence;
+            }
+            for (_, _, manner) in self.unsent.iter().filter(|(_, unsent, _)| *unsent == target) {
+                match manner {
+                    // At the least, it gets the next number.
+                    Manner::Hard => hard = hard.max(stored.sequence.max(known.sequence).saturating_add(1)),
+                    Manner::Soft => soft = true,
+                }
             }
             false
         };

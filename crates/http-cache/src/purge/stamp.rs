@@ -42,11 +42,10 @@ impl Stamp {
     pub const MAX_TAGS: usize = 256;
 
     /// A stamp for a response whose fetch began at `generation`.
-    pub fn new<'t>(generation: Option<Generation>, tags: impl IntoIterator<Item = &'t str>) -> Self {
+    pub fn new(generation: Option<Generation>, tags: impl IntoIterator<Item = Target>) -> Self {
         let mut targets: Vec<Target> = Vec::new();
         let mut more_tags = false;
-        for tag in tags {
-            let target = Target::tag(tag);
+        for target in tags {
             if targets.contains(&target) {
                 continue;
             }
@@ -95,7 +94,7 @@ mod tests {
     #[test]
     fn what_is_sealed_can_be_opened() {
         for generation in [None, Some(GENERATION)] {
-            let stamp = Stamp::new(generation, ["a", "b", "a"]);
+            let stamp = Stamp::new(generation, ["a", "b", "a"].map(Target::tag));
             assert_eq!(stamp.tags.len(), 2);
             assert_eq!(Stamp::open(&stamp.seal("envelope")), Some((stamp, "envelope")));
         }
@@ -104,7 +103,7 @@ mod tests {
     #[test]
     fn metadata_is_safe_in_a_field_and_bounded() {
         let tags: Vec<String> = (0..300).map(|tag| tag.to_string()).collect();
-        let stamp = Stamp::new(Some(GENERATION), tags.iter().map(String::as_str));
+        let stamp = Stamp::new(Some(GENERATION), tags.iter().map(|tag| Target::tag(tag)));
         assert_eq!((stamp.tags.len(), stamp.more_tags), (Stamp::MAX_TAGS, true));
         let sealed = stamp.seal("");
         assert!(sealed.len() < 4 * 1024, "{}", sealed.len());
@@ -113,7 +112,7 @@ mod tests {
 
     #[test]
     fn anything_else_is_a_miss() {
-        let sealed = Stamp::new(Some(GENERATION), ["a"]).seal("envelope");
+        let sealed = Stamp::new(Some(GENERATION), [Target::tag("a")]).seal("envelope");
         let (cut, long) = (sealed.replacen('A', "", 1), sealed.replace('.', "A."));
         for damaged in ["", ".", "envelope", "AA.envelope", &cut, &long] {
             assert_eq!(Stamp::open(damaged), None, "{damaged}");

@@ -28,6 +28,12 @@ impl Target {
         Hash::of("tag:").then(tag).target()
     }
 
+    /// All responses of this origin (scheme and authority) that are in this group: a group is the origin's own (RFC 9875,
+    /// section 2.1).
+    pub fn group(scheme: &str, host: &str, group: &str) -> Self {
+        Hash::of("group:").then(scheme).then("://").then(host).then(" ").then(group).target()
+    }
+
     /// One URL: with a query this one, without a query all of its queries. No host stands for every host.
     pub fn url(host: Option<&str>, path: &str, query: Option<&str>) -> Self {
         let hash = Hash::of("url:").then(host.unwrap_or("*")).then(path);
@@ -174,5 +180,7 @@ mod tests {
         assert_ne!(Target::tag("/x"), Target::prefix(None, "/x"));
         assert_ne!(Target::url(None, "/x", None), Target::prefix(None, "/x"));
         assert_ne!(Target::tag(""), Target::ALL);
+        assert_ne!(Target::group("https", "a.example", "x"), Target::group("https", "b.example", "x"));
+        assert_ne!(Target::group("https", "a.example", "x"), Target::tag("x"));
     }
 }

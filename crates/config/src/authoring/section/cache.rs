@@ -7,7 +7,7 @@ use crate::authoring::compile::{Compiler, all, milliseconds};
 use crate::authoring::problem::Problem;
 use crate::authoring::shape::{List, Reading, Whole};
 use crate::authoring::table::{choice, table};
-use crate::authoring::text::{DAY, HeaderName, KeySource, Name, QueryName, Span};
+use crate::authoring::text::{DAY, HeaderName, KeySource, Name, QueryName, Span, Tag};
 use crate::compiled;
 
 table! {
@@ -35,6 +35,10 @@ table! {
         stale_if_error: Option<Span<1, { 366 * DAY }>>,
         /// What, beside host and path, chooses the reply.
         key: CacheKey = {},
+        /// Labels of the replies, by which they can be purged, beside those that the origin gives them in `Cache-Tag` and
+        /// `Cache-Groups`. `{param:id}` stands for a parameter of the route's path, `{claim:org}` for a claim of the
+        /// caller's token; a tag whose value a request does not have is left out.
+        tags: List<Tag> = [],
     }
 }
 
@@ -130,6 +134,7 @@ impl Cache {
             query,
             headers: all(key.headers.get()?, |header| header.0.clone())?,
             partition,
+            tags: all(self.tags.get()?, |tag| tag.0.to_string())?,
         })
     }
 }
@@ -142,5 +147,15 @@ pub(super) fn warn(file: &File, warnings: &mut Vec<Problem>) {
         let message = format!("no route uses the cache `{}`", name.0);
         let hint = format!("write `cache = \"{}\"` in a route, or remove the cache", name.0);
         warnings.push(Problem::warning(&cache.name.place, message, hint));
+    }
+    if file.has_purges() {
+        return;
+    }
+    for cache in file.cache.get().into_iter().flat_map(List::values) {
+        if cache.tags.get().is_some_and(|tags| !tags.items.is_empty()) {
+            let message = "nobody can purge by these tags";
+            let hint = "give the operators a `token` in `gateway.admin`, or write `invalidate` in a route";
+            warnings.push(Problem::warning(&cache.tags.place, message, hint));
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! `[[route]]`: requests, and the policies that hold for them.
 
 mod auth;
+mod invalidate;
 mod overlap;
 mod usage;
 
@@ -18,6 +19,7 @@ use crate::authoring::table::{choice, table};
 use crate::authoring::text::{FieldValue, HOUR, HeaderName, HostName, Method, Name, PathPattern, Span};
 use crate::compiled::{self, Serve};
 use auth::{Auth, TokenAuth};
+use invalidate::Invalidate;
 
 table! {
     /// Requests, and the policies that hold for them. The order of routes means nothing: the most specific one wins.
@@ -33,6 +35,8 @@ table! {
         limits: List<Reference<Limits>> = [],
         /// The cache that keeps its replies.
         cache: Option<Reference<Caches>>,
+        /// What its successful writes purge from every cache.
+        invalidate: Option<Invalidate>,
         /// Who answers: an `origin`, or the gateway itself: `usage` tells the caller as JSON what is left of the route's
         /// limits, and charges nothing.
         serve: Serve = "origin",
@@ -185,6 +189,10 @@ impl Route {
             Some(cache) => Some(compiler.position(cache)?),
             None => None,
         };
+        let invalidation = match self.invalidate.value.as_ref()? {
+            Some(invalidate) => Some(invalidate.compile(compiler)?),
+            None => None,
+        };
         Some(compiled::Route {
             name: self.name.get()?.0.clone(),
             host: matches.host.value.as_ref()?.as_ref().map(|host| host.0.to_string()),
@@ -196,6 +204,7 @@ impl Route {
             auth: self.auth.get()?.compile(compiler)?,
             limits: compiler.positions(self.limits.get()?)?,
             cache,
+            invalidation,
             serve: *self.serve.get()?,
             pools,
             timeout: milliseconds(origin.timeout.get()?.0)?,
@@ -217,6 +226,7 @@ pub(super) fn check(file: &File, reading: &mut Reading<'_>) {
         route.check_cache(reading);
         route.check_forward(reading);
     }
+    invalidate::check(file, reading);
     overlap::check(file, reading);
     usage::check(file, reading);
 }

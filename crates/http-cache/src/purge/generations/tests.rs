@@ -21,13 +21,13 @@ fn table(log: &PurgeLog) -> Generations {
 fn check(target: Target, manner: Manner, tags: &[&str], believed: Believed) {
     let mut log = PurgeLog::begin(7);
     let mut table = table(&log);
-    let stamp = Stamp::new(table.generation(), tags.iter().copied());
+    let stamp = Stamp::new(table.generation(), tags.iter().map(|tag| Target::tag(tag)));
     assert_eq!(table.judge(&stamp, &PLACE), Believed::Current);
     log.append(&[Target::tag("another"), target], manner);
     assert_eq!(table.judge(&stamp, &PLACE), Believed::Current, "not known yet");
     table.apply(log.since(table.generation()), ms(1));
     assert_eq!(table.judge(&stamp, &PLACE), believed);
-    let later = Stamp::new(table.generation(), tags.iter().copied());
+    let later = Stamp::new(table.generation(), tags.iter().map(|tag| Target::tag(tag)));
     assert_eq!(table.judge(&later, &PLACE), Believed::Current, "fetched after the purge");
 }
 
@@ -60,7 +60,7 @@ fn what_nobody_can_know_is_never_fresh() {
     );
 
     let tags: Vec<String> = (0..=Stamp::MAX_TAGS).map(|tag| tag.to_string()).collect();
-    let crowded = Stamp::new(table.generation(), tags.iter().map(String::as_str));
+    let crowded = Stamp::new(table.generation(), tags.iter().map(|tag| Target::tag(tag)));
     assert_eq!(table.judge(&crowded, &PLACE), Believed::Current);
     log.append(&[Target::tag("another")], Manner::Hard);
     table.apply(log.since(table.generation()), ms(1));
@@ -122,7 +122,7 @@ fn without_a_log_everything_is_believed() {
         assert_eq!((table.readiness(ms(now)), table.begin_question(ms(now))), (Readiness::Known, false));
     }
     for generation in [None, Some(Generation { log: 7, sequence: 0 })] {
-        assert_eq!(table.judge(&Stamp::new(generation, ["t"]), &PLACE), Believed::Current);
+        assert_eq!(table.judge(&Stamp::new(generation, [Target::tag("t")]), &PLACE), Believed::Current);
     }
 }
 
@@ -216,7 +216,7 @@ proptest! {
                 Event::Fetch(tag) => {
                     let generation = table.generation().unwrap();
                     let tags = [tag.to_string()];
-                    stored.push((Stamp::new(Some(generation), tags.iter().map(String::as_str)), generation.sequence, tag));
+                    stored.push((Stamp::new(Some(generation), tags.iter().map(|tag| Target::tag(tag))), generation.sequence, tag));
                 }
             }
             let known = table.generation().unwrap().sequence;
@@ -233,5 +233,63 @@ proptest! {
                 prop_assert_eq!(table.judge(stamp, &PLACE), expected);
             }
         }
+    }
+}
+
+#[test]
+fn what_is_purged_here_is_believed_here_before_the_log_knows() {
+    let by = Generation { log: 7, sequence: 1 };
+    for (manner, believed) in [(Manner::Hard, Believed::Gone { by }), (Manner::Soft, Believed::Stale)] {
+        let mut log = PurgeLog::begin(7);
+        let mut table = table(&log);
+        let stamp = |table: &Generations| Stamp::new(table.generation(), [Target::tag("t")]);
+        let old = stamp(&table);
+        table.purge([Target::tag("t")], manner);
+        assert_eq!(table.judge(&old, &PLACE), believed);
+        assert_eq!(table.judge(&stamp(&table), &PLACE), believed, "whoever fetches now may race with the log");
+        assert_eq!(table.judge(&Stamp::new(table.generation(), []), &PLACE), Believed::Current);
+        assert!(table.begin_question(ms(0)), "the log has to be told");
+        let asked = table.question();
+        let (delta, _, _) = log.answer(&asked.question);
+        table.answered(&asked, delta, ms(0));
+        assert!(!table.has_unsent());
+        assert_eq!(table.judge(&old, &PLACE), believed);
+        assert_eq!(table.judge(&stamp(&table), &PLACE), Believed::Current);
+    }
+}
+
+#[test]
+fn a_purge_is_sent_until_the_log_has_it() {
+    let mut log = PurgeLog::begin(7);
+    let mut table = table(&log);
+    table.purge([Target::tag("t"), Target::tag("u")], Manner::Hard);
+    table.purge([Target::tag("s")], Manner::Soft);
+    table.failed(ms(10));
+    let first = table.question();
+    assert_eq!(first.question.targets, [Target::tag("t"), Target::tag("u")]);
+    // Purged once more while the question is under way: that one has to be sent as well.
+    table.purge([Target::tag("t")], Manner::Hard);
+    let (delta, _, _) = log.answer(&first.question);
+    table.answered(&first, delta, ms(20));
+    for (targets, manner) in [([Target::tag("s")], Manner::Soft), ([Target::tag("t")], Manner::Hard)] {
+        let asked = table.question();
+        assert_eq!((asked.question.targets.as_slice(), asked.question.manner), (&targets[..], manner));
+        let (delta, _, _) = log.answer(&asked.question);
+        table.answered(&asked, delta, ms(30));
+    }
+    assert!(!table.has_unsent());
+    assert_eq!(table.question().question.targets, []);
+}
+
+#[test]
+fn more_purges_than_a_question_holds_are_one_of_everything() {
+    let mut table = table(&PurgeLog::begin(7));
+    let tags = |tag: &str| {
+        (0..=Question::MAX_TARGETS).map(|number| Target::tag(&format!("{tag}{number}"))).collect::<Vec<_>>()
+    };
+    for (tag, manner) in [("a", Manner::Soft), ("b", Manner::Hard)] {
+        table.purge(tags(tag), manner);
+        let Asked { question, .. } = table.question();
+        assert_eq!((question.targets.as_slice(), question.manner), (&[Target::ALL][..], manner));
     }
 }

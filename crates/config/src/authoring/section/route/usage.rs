@@ -33,6 +33,9 @@ impl Route {
             let hint = "remove `cache`: what is left changes with every request";
             reading.error(&self.cache.place, message("cache"), hint);
         }
+        if !self.invalidate.is_absent() {
+            reading.error(&self.invalidate.place, message("invalidate"), "remove `invalidate`");
+        }
         let forward = self.token_auth().map(|auth| &auth.forward);
         if let Some(forward) = forward.filter(|forward| forward.get().is_some_and(|map| !map.entries.is_empty())) {
             reading.error(&forward.place, message("forward"), "remove `forward`");
