@@ -103,8 +103,8 @@ pub(crate) async fn answer<P: Platform>(
     }
     match endpoint {
         Endpoint::Health => Ok(json(&Health { status: "ok" })),
-        Endpoint::Status => Ok(json(&Status::of(gateway, &memory.borrow()))),
-        Endpoint::Metrics => Ok(metrics::reply(gateway, &memory.borrow())),
+        Endpoint::Status => Ok(json(&Status::of(gateway, &memory.borrow(), platform.now()))),
+        Endpoint::Metrics => Ok(metrics::reply(gateway, &memory.borrow(), platform.now())),
         Endpoint::Purge => purge::answer(gateway, memory, head, platform).await,
         Endpoint::Limits => Ok(json(&limits::overview(gateway, &memory.borrow()))),
         Endpoint::Limit { name, key } => {

@@ -31,6 +31,7 @@ pub struct Memory {
     pub(crate) keys: Keys,
     /// The purges that this isolate knows of.
     pub(crate) generations: Generations,
+    pub(crate) purge_counters: PurgeCounters,
     /// Whether the purge log should be asked for more of them.
     news: Option<News>,
     holder: Option<Holder>,
@@ -79,6 +80,7 @@ impl Memory {
     /// Purges here at once. What is returned tells the log, and is waited for; while the log does not answer, it is told after
     /// the reply.
     pub(crate) fn purge(&mut self, targets: Vec<Target>, manner: Manner, now: Duration) -> Option<News> {
+        self.purge_counters.purged(targets.len());
         self.generations.purge(targets, manner);
         let is_told = self.generations.has_unsent() && self.generations.begin_question(now);
         is_told.then_some(News(()))
@@ -162,6 +164,30 @@ pub(crate) struct LimitCounters {
     pub(crate) debt: u64,
     /// Keys that are remembered.
     pub(crate) entries: usize,
+}
+
+/// What this isolate has had to do with the purge log since it started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct PurgeCounters {
+    /// Questions to the log, with what was purged or for news alone.
+    pub(crate) questions: u64,
+    /// Those that had no answer in time.
+    pub(crate) failures: u64,
+    /// Tags, URLs, prefixes and groups that were purged here.
+    pub(crate) purged: u64,
+}
+
+impl PurgeCounters {
+    pub(crate) fn asked(&mut self, is_answered: bool) {
+        bump(&mut self.questions);
+        if !is_answered {
+            bump(&mut self.failures);
+        }
+    }
+
+    pub(crate) fn purged(&mut self, targets: usize) {
+        self.purged = self.purged.saturating_add(u64::try_from(targets).unwrap_or(u64::MAX));
+    }
 }
 
 impl Counters {

@@ -168,7 +168,7 @@ impl Fleet {
             Event::News { edge, sent, delta, then } => {
                 match delta {
                     Some(delta) => self.tables[edge].apply(delta, ms(sent)),
-                    None => self.tables[edge].failed(ms(self.now)),
+                    None => self.tables[edge].failed(ms(sent)),
                 }
                 if let Some((request, found)) = then {
                     self.look(request, found);

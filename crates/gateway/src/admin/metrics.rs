@@ -1,19 +1,20 @@
 //! `GET metrics`: the counters of the isolate that answers, in the text format of Prometheus.
 
 use std::fmt::{Display, Write};
+use std::time::Duration;
 
-use crate::memory::{LimitCounters, Memory};
+use crate::memory::{LimitCounters, Memory, PurgeCounters};
 use crate::reply::Reply;
 use crate::route::Gateway;
 
 /// The media type of the format.
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-pub(super) fn reply<B>(gateway: &Gateway, memory: &Memory) -> Reply<B> {
-    super::text(CONTENT_TYPE, exposition(gateway, memory))
+pub(super) fn reply<B>(gateway: &Gateway, memory: &Memory, now: Duration) -> Reply<B> {
+    super::text(CONTENT_TYPE, exposition(gateway, memory, now))
 }
 
-fn exposition(gateway: &Gateway, memory: &Memory) -> String {
+fn exposition(gateway: &Gateway, memory: &Memory, now: Duration) -> String {
     let counters = memory.counters();
     let LimitCounters { requests, by_lease, by_authority, unreachable, asks, refreshes, overshoot, debt, entries } =
         memory.limit_counters();
@@ -48,7 +49,24 @@ fn exposition(gateway: &Gateway, memory: &Memory) -> String {
     text.sample("limit_debt", None, debt);
     text.family("limit_keys", "gauge", "Keys of limits that are remembered.");
     text.sample("limit_keys", None, entries);
+    purges(&mut text, memory, now);
     text.0
+}
+
+fn purges(text: &mut Exposition, memory: &Memory, now: Duration) {
+    let PurgeCounters { questions, failures, purged } = memory.purge_counters;
+    text.family("purge_questions_total", "counter", "Calls of the purge log.");
+    text.sample("purge_questions_total", None, questions);
+    text.family("purge_failures_total", "counter", "Calls of the purge log that had no answer in time.");
+    text.sample("purge_failures_total", None, failures);
+    text.family("purged_total", "counter", "Tags, URLs, prefixes and groups that were purged here.");
+    text.sample("purged_total", None, purged);
+    if let (Some(generation), Some(age)) = (memory.generations.generation(), memory.generations.age(now)) {
+        text.family("purge_generation", "gauge", "The number of the latest purge that is known here.");
+        text.sample("purge_generation", None, generation.sequence);
+        text.family("purge_age_seconds", "gauge", "How old what is known of purges is.");
+        text.sample("purge_age_seconds", None, format!("{}.{:03}", age.as_secs(), age.subsec_millis()));
+    }
 }
 
 /// A share with four digits: enough to tell one call in ten thousand requests.

@@ -1,6 +1,9 @@
 //! `GET status`: what the isolate that answers knows and has seen.
 
-use crate::memory::{Counters, LimitCounters, Memory};
+use std::time::Duration;
+
+use crate::forward::milliseconds;
+use crate::memory::{Counters, LimitCounters, Memory, PurgeCounters};
 use crate::route::Gateway;
 
 #[derive(serde::Serialize)]
@@ -16,6 +19,43 @@ pub(super) struct Status<'a> {
     pools: Vec<PoolStatus<'a>>,
     isolate: &'a Counters,
     limits: LimitCounters,
+    purges: PurgeStatus,
+}
+
+/// What the isolate that answers knows of purges.
+#[derive(serde::Serialize)]
+struct PurgeStatus {
+    /// `known`; `unknown`, before the first question; `absent`, when the deployment has no binding for it; `unused`, when
+    /// nobody can purge.
+    log: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generation: Option<u64>,
+    /// What happened since is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    age_ms: Option<u64>,
+    /// How many purges are known, one a target.
+    targets: usize,
+    isolate: PurgeCounters,
+}
+
+impl PurgeStatus {
+    fn of(gateway: &Gateway, memory: &Memory, now: Duration) -> Self {
+        let known = &memory.generations;
+        let generation = known.generation();
+        let log = match generation {
+            _ if !gateway.has_purges => "unused",
+            _ if known.is_absent() => "absent",
+            Some(_) => "known",
+            None => "unknown",
+        };
+        Self {
+            log,
+            generation: generation.map(|generation| generation.sequence),
+            age_ms: known.age(now).map(milliseconds),
+            targets: known.len(),
+            isolate: memory.purge_counters,
+        }
+    }
 }
 
 #[derive(serde::Serialize)]
@@ -25,7 +65,7 @@ struct PoolStatus<'a> {
 }
 
 impl<'a> Status<'a> {
-    pub(super) fn of(gateway: &'a Gateway, memory: &'a Memory) -> Self {
+    pub(super) fn of(gateway: &'a Gateway, memory: &'a Memory, now: Duration) -> Self {
         let pools = gateway.pools.iter().map(|pool| PoolStatus {
             name: pool.name(),
             origins: pool.origins().iter().map(|origin| origin.name()).collect(),
@@ -36,6 +76,7 @@ impl<'a> Status<'a> {
             pools: pools.collect(),
             isolate: memory.counters(),
             limits: memory.limit_counters(),
+            purges: PurgeStatus::of(gateway, memory, now),
         }
     }
 }

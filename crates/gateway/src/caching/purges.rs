@@ -1,6 +1,7 @@
 //! What purges leave of stored responses: the isolate's copy of the purge log, and when the log itself is asked.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use tidegate_http_cache::Reason;
 use tidegate_http_cache::purge::{
@@ -53,7 +54,7 @@ pub(super) async fn judge_decoded<P: Platform>(
     platform: &P,
 ) -> Judged<P::Body> {
     let Shelved { stored, stamp, metadata, body } = found;
-    let is_lost = ready(memory, platform).await == Readiness::Lost;
+    let is_lost = !matches!(ready(memory, platform).await, Readiness::Known | Readiness::Unreachable);
     let believed = match memory.borrow().generations.judge(&stamp, resource) {
         Believed::Current | Believed::Stale if is_lost => Believed::Unknown,
         believed => believed,
@@ -119,31 +120,36 @@ pub(crate) async fn purge<P: Platform>(
 ) -> Result<Generation, LogFailure> {
     let known = memory.borrow().generations.generation();
     let sent = platform.now();
+    let count = targets.len();
     let answer = platform.purge_log(Question { known, targets, manner }.encode()).await;
-    learnt(answer, memory, platform, |generations, delta| generations.apply(delta, sent))
+    let generation = learnt(answer, memory, sent, |generations, delta| generations.apply(delta, sent))?;
+    memory.borrow_mut().purge_counters.purged(count);
+    Ok(generation)
 }
 
 async fn ask<P: Platform>(memory: &RefCell<Memory>, platform: &P) -> Result<(), Unreachable> {
     let asked = memory.borrow().generations.question();
     let sent = platform.now();
     let answer = platform.purge_log(asked.question.encode()).await;
-    match learnt(answer, memory, platform, |generations, delta| generations.answered(&asked, delta, sent)) {
+    match learnt(answer, memory, sent, |generations, delta| generations.answered(&asked, delta, sent)) {
         Ok(_) | Err(LogFailure::Absent) => Ok(()),
         Err(LogFailure::Unreachable(error)) => Err(error),
     }
 }
 
 /// Takes in what became of a question.
-fn learnt<P: Platform>(
+fn learnt(
     answer: Result<Vec<u8>, LogFailure>,
     memory: &RefCell<Memory>,
-    platform: &P,
+    sent: Duration,
     apply: impl FnOnce(&mut Generations, Delta),
 ) -> Result<Generation, LogFailure> {
     let delta = answer.and_then(|answer| {
         Delta::decode(&answer).map_err(|invalid| LogFailure::Unreachable(Unreachable::new(invalid.to_string())))
     });
-    let generations = &mut memory.borrow_mut().generations;
+    let mut memory = memory.borrow_mut();
+    memory.purge_counters.asked(delta.is_ok());
+    let generations = &mut memory.generations;
     match delta {
         Ok(delta) => {
             let to = delta.to();
@@ -155,7 +161,7 @@ fn learnt<P: Platform>(
             Err(LogFailure::Absent)
         }
         Err(LogFailure::Unreachable(error)) => {
-            generations.failed(platform.now());
+            generations.failed(sent);
             Err(LogFailure::Unreachable(error))
         }
     }

@@ -54,7 +54,7 @@ pub struct Generations {
     targets: HashMap<Target, Purges>,
     /// When the latest question after a reply was sent, while it is open.
     asked: Option<Duration>,
-    /// When the log last failed to answer; `None` since it answered.
+    /// When the latest question that failed was sent; `None` since the log has answered one.
     failed: Option<Duration>,
     /// There is no log, and so there are no purges.
     absent: bool,
@@ -74,18 +74,20 @@ impl Generations {
     /// With a log that does not answer, hits are served for as long as this.
     pub const PATIENCE: Duration = Duration::from_secs(30);
 
-    /// A question that has no answer after this long has failed.
-    pub const TIMEOUT: Duration = Duration::from_secs(1);
+    /// A question that has no answer after this long has failed. An object on another continent answers in 300 ms, one that
+    /// has to start in 100 ms more.
+    pub const TIMEOUT: Duration = Duration::from_millis(750);
 
-    /// After a failure, the log is left alone for this long.
+    /// A question that failed is followed by the next one after this long.
     const PAUSE: Duration = Duration::from_secs(1);
 
-    /// For this long after a failure nobody waits for the log: time for a question after a reply, which begins after the
-    /// pause and takes until the timeout.
-    const WARY: Duration = Duration::from_secs(4);
+    /// For this long nobody waits for the log after a question that failed: time for the next one, which nobody waits for, to
+    /// fail as well. No longer than the promise, counted from when it was sent: the log gives no receipt while it cannot be
+    /// reached, so nobody is served what was purged with a receipt and two seconds ago.
+    const WARY: Duration = Self::PROMISE;
 
     /// An open question that is older than this is lost: its request was cancelled.
-    const LOST: Duration = Self::TIMEOUT;
+    const LOST: Duration = Self::PAUSE;
 
     /// What is known; kept with a response whose fetch begins now.
     pub fn generation(&self) -> Option<Generation> {
@@ -154,10 +156,10 @@ impl Generations {
         }
     }
 
-    /// The log did not answer.
-    pub fn failed(&mut self, now: Duration) {
-        self.asked = None;
-        self.failed = Some(now);
+    /// A question that was sent at `sent` was not answered.
+    pub fn failed(&mut self, sent: Duration) {
+        self.asked = self.asked.filter(|asked| *asked > sent);
+        self.failed = self.failed.max(Some(sent));
     }
 
     /// Purges here at once; the log has it when a [`question`](Self::question) from now on is answered.

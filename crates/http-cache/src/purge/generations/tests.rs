@@ -144,9 +144,8 @@ fn a_log_that_does_not_answer_is_left_alone_and_borne_with_for_thirty_seconds() 
         (4499, Readiness::Unreachable, false),
         (4500, Readiness::Unreachable, true),
         (4501, Readiness::Unreachable, false),
-        (5500, Readiness::Unreachable, true),
-        (7499, Readiness::Unreachable, true),
-        (7500, Readiness::Ask, false),
+        (5499, Readiness::Unreachable, false),
+        (5500, Readiness::Ask, true),
     ] {
         assert_eq!((table.readiness(ms(now)), table.begin_question(ms(now))), (readiness, asks), "{now}");
     }
