@@ -8,6 +8,7 @@ mod key;
 mod purges;
 mod search;
 mod shelf;
+mod tags;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -36,8 +37,8 @@ use crate::url::Url;
 pub(crate) use behind::Refresh;
 pub use behind::{BEHIND_MAX, BEHIND_TIMEOUT};
 pub(crate) use changes::Changes;
+use fill::Selected;
 pub(crate) use fill::{Answered, Fill, Filled};
-use fill::{Selected, Tags};
 pub(crate) use invalidation::Invalidates;
 pub(crate) use key::chosen_query;
 use key::{Key, key};
@@ -45,6 +46,7 @@ pub(crate) use purges::purge;
 pub use purges::{News, learn};
 use search::{Found, Search};
 pub use shelf::{SHELVED_MAX, Shelf, shelve, unshelve};
+use tags::Tags;
 
 /// The outcome of step "cache".
 pub(crate) enum Lookup<B> {
@@ -146,7 +148,7 @@ pub(crate) async fn lookup<P: Platform>(
         },
         scope: cache.scope,
         location: &|| platform.location().or_else(|| facts.location().colo.clone()),
-        tags: &|| tags(cache, opening),
+        tags: &|| Tags::of(cache, opening),
         timeout: patience,
         memory,
         platform,
@@ -235,15 +237,6 @@ impl<P: Platform> Search<'_, P> {
         let flight = is_boarded.then(|| place.key.clone());
         let (selected, tags) = (selected.filter(|_| is_selected), (self.tags)());
         Fill { place: Some(place), selected, behind, lease, flight, tags, ..fill.because(because, detail) }
-    }
-}
-
-fn tags(cache: &Cache, opening: &Opening<'_, impl Head>) -> Tags {
-    let Opening { facts, parameters, url, .. } = *opening;
-    Tags {
-        configured: cache.tags.iter().filter_map(|tag| tag.expand(|name| facts.claim(name), parameters)).collect(),
-        scheme: url.scheme.to_owned(),
-        host: url.authority.to_ascii_lowercase(),
     }
 }
 

@@ -4,12 +4,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tidegate_http_cache::fill::{self as filled, Back, Ended, Lease, Message};
-use tidegate_http_cache::purge::{Generation, Stamp, Target, group_members, tag_members};
+use tidegate_http_cache::purge::{Generation, Stamp};
 use tidegate_http_cache::{
     self as http_cache, CacheStatus, Exchange, Fields as FieldSource, Forward, Freshened, Precondition, Reason,
     Sharing, Stored,
 };
 
+use super::tags::{CACHE_TAG, Tags};
 use super::{Forwarded, Lookup, stored_reply};
 use crate::flights::Landing;
 use crate::platform::{Behind, Head, StoredBody};
@@ -17,13 +18,6 @@ use crate::record::CacheRecord;
 use crate::rejection::Rejection;
 use crate::reply::{After, Bring, Fields, Forgotten, Freshen, Reply, ReplyBody, Store};
 use crate::route::{Cache, Scope};
-
-/// The tags of a response are a matter between the origin and the gateway: they may name tenants and tables, and what a
-/// client's cache makes of them cannot be purged from here.
-const CACHE_TAG: &str = "cache-tag";
-
-/// The field of RFC 9875, section 2, which is for every cache on the way.
-const CACHE_GROUPS: &str = "cache-groups";
 
 /// What the response of an origin is held against, and where it would be stored.
 pub(crate) struct Fill<B> {
@@ -49,16 +43,6 @@ pub(crate) struct Fill<B> {
     pub(super) patience: Duration,
     /// The key, when this isolate fetches it once for all its requests.
     pub(super) flight: Option<String>,
-}
-
-/// What a response is tagged with when it is stored.
-#[derive(Default)]
-pub(super) struct Tags {
-    /// What the configuration says.
-    pub(super) configured: Vec<String>,
-    /// Whose groups its groups are: scheme and authority of the request.
-    pub(super) scheme: String,
-    pub(super) host: String,
 }
 
 /// A place in the store.
@@ -276,12 +260,7 @@ impl<B: StoredBody> Fill<B> {
     fn freshened(mut self, selected: Selected<B>, freshened: Freshened, exchange: &Exchange<'_>) -> Filled<B> {
         let Selected { stored: old, stamp, metadata, body, doubt: _, tier: _ } = selected;
         let kept = body.clone().filter(|body| body.whole_bytes().is_some());
-        // Many an origin leaves out of a 304 what it said before.
-        let stamp = if [CACHE_TAG, CACHE_GROUPS].iter().any(|name| exchange.response.get(name).is_some()) {
-            self.tags.stamp(self.generation, exchange.response)
-        } else {
-            stamp.confirmed(self.generation)
-        };
+        let stamp = self.tags.confirmed(stamp, self.generation, exchange.response);
         let Freshened { stored, fields, mut excepted } = freshened;
         excepted.push(CACHE_TAG.to_owned());
         let not_stored = stored.as_ref().err().copied();
@@ -476,19 +455,6 @@ impl Place {
             _ => (key, family),
         };
         (key, stored.of_family(family))
-    }
-}
-
-impl Tags {
-    /// The stamp of a response that is stored: by it, purges find it.
-    fn stamp(&self, generation: Option<Generation>, response: &dyn FieldSource) -> Stamp {
-        let tags = response.get(CACHE_TAG).unwrap_or_default();
-        let groups = response.get(CACHE_GROUPS).map(|field| group_members(&field)).unwrap_or_default();
-        let configured = self.configured.iter().map(String::as_str);
-        // An operator purges a group of whatever host, as a tag.
-        let tags = configured.chain(tag_members(&tags)).chain(groups.iter().map(String::as_str)).map(Target::tag);
-        let groups = groups.iter().map(|group| Target::group(&self.scheme, &self.host, group));
-        Stamp::new(generation, tags.chain(groups))
     }
 }
 

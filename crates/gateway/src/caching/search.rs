@@ -7,8 +7,9 @@ use tidegate_http_cache::fill::{self, Lease};
 use tidegate_http_cache::purge::{self, Generation};
 use tidegate_http_cache::{self as http_cache, Answer, Fields as FieldSource};
 
-use super::fill::{Place, Selected, Tags, Tier};
+use super::fill::{Place, Selected, Tier};
 use super::purges::{self, Judged};
+use super::tags::Tags;
 use crate::flights::Boarding;
 use crate::memory::Memory;
 use crate::platform::{Behind, Platform};
