@@ -4,6 +4,7 @@ mod behind;
 mod edge;
 mod expect;
 mod file;
+mod isolation;
 mod message;
 mod run;
 mod token;

@@ -16,7 +16,7 @@ const TOKEN = "the-operators-own-token";
 const EDGES = 3;
 /** What a receipt promises. */
 const VISIBLE_MS = 2_000;
-const agent = new Agent({ keepAlive: true, maxSockets: 64 });
+const agent = new Agent({ maxSockets: 64 });
 let origin;
 let gateway;
 /** What the origin's responses show. */

@@ -43,6 +43,7 @@ pub(super) struct Reply {
     #[serde(default)]
     pub(super) headers: BTreeMap<String, Many>,
     pub(super) body: Option<String>,
+    pub(super) echo: Option<Vec<String>>,
     pub(super) keys: Option<Vec<String>>,
     #[serde(default, deserialize_with = "span")]
     pub(super) delay: Duration,

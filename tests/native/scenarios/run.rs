@@ -26,7 +26,7 @@ pub(super) fn run(path: &Path) -> Result<(), String> {
 }
 
 /// The gateway that the Worker would load.
-fn gateway(text: &str) -> Result<Gateway, String> {
+pub(super) fn gateway(text: &str) -> Result<Gateway, String> {
     let checked = tidegate_config::check(text, &|name| key_file(name));
     let checked = checked.map_err(|problems| tidegate_config::render(&problems, text, "configuration", false))?;
     tidegate_config::load(&tidegate_config::compile(&checked)).map_err(|error| error.to_string())

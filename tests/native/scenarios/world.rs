@@ -198,7 +198,7 @@ impl World {
         if reply.delay > timeout {
             return Outcome::TimedOut;
         }
-        let mut response = response(&server, &reply);
+        let mut response = response(&server, &reply, headers);
         if method == "HEAD" || matches!(response.status, 204 | 304) {
             response.body.clear();
         }
@@ -227,15 +227,18 @@ fn address(url: &str) -> (String, String) {
     (server.to_owned(), format!("/{path}"))
 }
 
-fn response(server: &str, reply: &Reply) -> Response {
+fn response(server: &str, reply: &Reply, request: &Headers) -> Response {
     let mut headers = Headers::default();
     for (name, lines) in &reply.headers {
         lines.iter().for_each(|line| headers.add(name, line));
     }
-    let body = match (&reply.keys, &reply.body) {
-        (Some(keys), _) => key_set(keys),
-        (None, Some(body)) => body.clone(),
-        (None, None) => server.to_owned(),
+    let body = match (&reply.keys, &reply.echo, &reply.body) {
+        (Some(keys), _, _) => key_set(keys),
+        (None, Some(names), _) => {
+            names.iter().map(|name| request.get(name).unwrap_or_default()).collect::<Vec<_>>().join("|")
+        }
+        (None, None, Some(body)) => body.clone(),
+        (None, None, None) => server.to_owned(),
     };
     Response { status: reply.status.unwrap_or(200), headers, body }
 }

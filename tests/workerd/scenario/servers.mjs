@@ -70,7 +70,9 @@ class Servers {
 }
 
 function answer(name, reply, request, response) {
-  const { path, status = 200, headers = {}, keys, body = keys ? keySet(keys) : name, delay, drop, ...unknown } = reply;
+  const { path, status = 200, headers = {}, keys, echo, delay, drop, ...more } = reply;
+  const echoed = echo?.map((field) => request.headers[field] ?? "").join("|");
+  const { body = keys ? keySet(keys) : (echoed ?? name), ...unknown } = more;
   if (Object.keys(unknown).length > 0) throw new Error(`unknown in a reply: ${Object.keys(unknown)}`);
   if (drop) return request.socket.destroy();
   const send = () => {
