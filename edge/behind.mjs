@@ -6,7 +6,7 @@ export function askBehind(namespace, object, key, message, waits, timeoutMs) {
   return inTime(stub(namespace, object).ask(key, message, waits), timeoutMs);
 }
 
-// Brings the object a response, and the word about it.
+// Brings the object a response, and the word about it; resolves to false if it is refused.
 export function bringBehind(namespace, object, key, message, kept, timeoutMs) {
   return inTime(stub(namespace, object).keep(key, message, kept), timeoutMs);
 }

@@ -21,8 +21,9 @@ export class Cache extends DurableObject {
   }
 
   keep(key, message, kept) {
-    this.using((object) => object.keep(key, message, kept));
+    const isKept = this.using((object) => object.keep(key, message, kept));
     this.wake(key);
+    return isKept;
   }
 
   end(key, message) {

@@ -122,7 +122,8 @@ impl Workers {
         self.end_of(behind, |bring| bring.too_large).await
     }
 
-    /// Keeps a response in every tier that is to have it; those who wait for it come first.
+    /// Keeps a response in every tier that is to have it. The object behind has the first word: what it refuses was purged
+    /// or overwritten on its way, and is kept nowhere.
     async fn keep(
         self,
         key: String,
@@ -131,12 +132,20 @@ impl Workers {
         keep_seconds: Option<u64>,
         behind: Option<Bring>,
     ) -> Result<(), JsError> {
-        let brought = behind.map(|Bring { place, filled, .. }| self.bring(&place, &filled, &kept)).transpose()?;
-        let put = keep_seconds.map(|seconds| js::put(&self.cache(), &key, &kept, js::float(seconds)));
-        shelve(state::shelf(), &key, metadata, Stored::Whole(kept), keep_seconds.is_some(), state::now());
-        // Both are under way: the failure of one is no reason not to wait for the other.
-        let put = settle(put).await;
-        settle(brought).await.and(put)
+        let whole = Stored::Whole(kept.clone());
+        shelve(state::shelf(), &key, metadata, whole, keep_seconds.is_some(), state::now());
+        let brought = match behind {
+            Some(Bring { place, filled, .. }) => settled(self.bring(&place, &filled, &kept)?).await,
+            None => Ok(JsValue::TRUE),
+        };
+        if brought.as_ref().is_ok_and(|is_kept| is_kept.as_bool() == Some(false)) {
+            unshelve(state::shelf(), &key);
+            return Ok(());
+        }
+        if let Some(seconds) = keep_seconds {
+            settled(js::put(&self.cache(), &key, &kept, js::float(seconds))).await?;
+        }
+        brought.map(|_| ()).map_err(JsError::from)
     }
 
     fn bring(&self, place: &Behind, message: &[u8], kept: &KeptResponse) -> Result<Promise, JsError> {
@@ -179,11 +188,4 @@ impl Workers {
 /// How many bytes are gathered in memory.
 fn most(behind: Option<&Bring>) -> f64 {
     js::float(behind.map_or(SHELVED_MAX, |_| BEHIND_MAX) as u64)
-}
-
-async fn settle(promise: Option<Promise>) -> Result<(), JsError> {
-    match promise {
-        Some(promise) => settled(promise).await.map(|_| ()).map_err(JsError::from),
-        None => Ok(()),
-    }
 }

@@ -69,19 +69,20 @@ impl CacheObject {
         Ok(Array::of3(&Uint8Array::from(said.encode().as_slice()), &found, &wait))
     }
 
-    /// Takes what a filler brings; those who wait are to be woken.
+    /// Takes what a filler brings; those who wait are to be woken. False when it is refused: a purge or a write came in
+    /// between, or somebody was quicker. Then nobody should keep it.
     ///
     /// # Errors
     /// A message that cannot be read. A storage that fails is no error: the response is in memory.
-    pub fn keep(&self, key: &str, message: &[u8], response: KeptResponse) -> Result<(), JsError> {
+    pub fn keep(&self, key: &str, message: &[u8], response: KeptResponse) -> Result<bool, JsError> {
         let filled = Filled::decode(message)?;
-        let Some(kept) = self.fills.try_borrow_mut()?.filled(key, &filled, state::now()) else { return Ok(()) };
+        let Some(kept) = self.fills.try_borrow_mut()?.filled(key, &filled, state::now()) else { return Ok(false) };
         let bytes = response.bytes();
         if filled.durable && self.write(key, &kept, &response).is_err() {
             self.fail_row(key);
         }
         self.responses.try_borrow_mut()?.insert(key, (kept.version, response), bytes, kept.keep_until);
-        Ok(())
+        Ok(true)
     }
 
     /// Takes a lease back that brought nothing; those who wait are to be woken.

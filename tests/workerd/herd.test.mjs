@@ -217,3 +217,24 @@ test("a slow client of a large response does not fill the memory, and gets every
   for (let index = 0; index < chunks; index += 1) expected.update(chunk);
   assert.equal(hash.digest("hex"), expected.digest("hex"));
 });
+
+test("a client that goes away does not keep its response from being stored", async () => {
+  const path = "/colo/left";
+  const body = Buffer.alloc(6 * 1024 * 1024, "left alone");
+  pages.set(path, async (_, response) => {
+    response.writeHead(200, { "cache-control": "max-age=60", "content-length": body.length });
+    response.write(body.subarray(0, 1_000_000));
+    await sleep(300);
+    response.end(body.subarray(1_000_000));
+  });
+  const { request, response: answer } = open(gateway.urls[0] + path, { headers });
+  request.end();
+  const response = await answer;
+  response.on("error", () => {});
+  response.destroy();
+  await sleep(1_500);
+  const reply = await at(0, path);
+  assert.match(reply.headers["cache-status"], /hit/);
+  assert.ok(reply.body.equals(body));
+  assert.equal(asked(path), 1);
+});

@@ -24,7 +24,7 @@ use tidegate_http_cache::{
 use crate::authenticate::Identity;
 use crate::exchange::{Opening, claims};
 use crate::facts::Facts;
-use crate::flights::Boarding;
+use crate::flights::{Boarding, Flights};
 use crate::forward::{is_address, nominates_more_than_the_hop};
 use crate::memory::Memory;
 use crate::platform::{Head, Platform, StoredBody};
@@ -210,7 +210,8 @@ impl<P: Platform> Search<'_, P> {
             _ => is_leased,
         };
         // The response to a HEAD, or a part, is no successor.
-        due && self.fills() && self.memory.borrow_mut().flights.board(key, now) == Boarding::First
+        due && self.fills()
+            && self.memory.borrow_mut().flights.board(key, Flights::BEHIND_A_REPLY, now) == Boarding::First
     }
 
     /// What becomes of the origin's response, when nothing that was found may answer unasked.

@@ -45,9 +45,9 @@ impl Flights {
     /// How many keys are noted at once. A key has at most 4 KiB.
     const MAX: usize = 256;
 
-    /// How long a fetch that never reports back keeps others away: the platform ends what runs on for that long after a
-    /// reply.
-    const LASTS: Duration = Duration::from_secs(30);
+    /// How long a fetch behind a reply that never reports back keeps others away: the platform ends what runs on for that
+    /// long after a reply.
+    pub(crate) const BEHIND_A_REPLY: Duration = Duration::from_secs(30);
 
     /// How long after its answer a fetch keeps others away, while its response is stored.
     const STORING: Duration = Duration::from_millis(500);
@@ -55,8 +55,8 @@ impl Flights {
     /// How long everybody fetches alone after a response that was for nobody else.
     const ALONE: Duration = Duration::from_secs(5);
 
-    /// Notes that a key is being fetched, unless it is already.
-    pub(crate) fn board(&mut self, key: &str, now: Duration) -> Boarding {
+    /// Notes that a key is being fetched, unless it is already. Who does not report back after `lasts` is taken for dead.
+    pub(crate) fn board(&mut self, key: &str, lasts: Duration, now: Duration) -> Boarding {
         match self.0.get(key).filter(|flight| now < flight.until) {
             Some(Flight { passes: true, .. }) => return Boarding::Alone,
             Some(_) => return Boarding::Taken,
@@ -69,7 +69,7 @@ impl Flights {
             // What is not noted is not coordinated.
             return Boarding::Alone;
         }
-        self.0.insert(key.to_owned(), Flight { until: now.saturating_add(Self::LASTS), passes: false });
+        self.0.insert(key.to_owned(), Flight { until: now.saturating_add(lasts), passes: false });
         Boarding::First
     }
 
@@ -88,6 +88,8 @@ impl Flights {
 mod tests {
     use super::*;
 
+    const LASTS: Duration = Duration::from_secs(5);
+
     fn at(milliseconds: u64) -> Duration {
         Duration::from_millis(1_000_000_u64.saturating_add(milliseconds))
     }
@@ -96,18 +98,18 @@ mod tests {
     fn check(how: Option<Landing>, boarding: &[(u64, Boarding)]) {
         for (now, expected) in boarding {
             let mut flights = Flights::default();
-            assert_eq!(flights.board("key", at(0)), Boarding::First);
+            assert_eq!(flights.board("key", LASTS, at(0)), Boarding::First);
             if let Some(how) = how {
                 flights.land("key", how, at(100));
             }
-            assert_eq!(flights.board("key", at(*now)), *expected, "{how:?} at {now} ms");
-            assert_eq!(flights.board("other", at(*now)), Boarding::First);
+            assert_eq!(flights.board("key", LASTS, at(*now)), *expected, "{how:?} at {now} ms");
+            assert_eq!(flights.board("other", LASTS, at(*now)), Boarding::First);
         }
     }
 
     #[test]
-    fn one_fetches_and_one_that_never_reports_keeps_others_away_for_thirty_seconds() {
-        check(None, &[(0, Boarding::Taken), (29_999, Boarding::Taken), (30_000, Boarding::First)]);
+    fn one_fetches_and_one_that_never_reports_is_taken_for_dead() {
+        check(None, &[(0, Boarding::Taken), (4_999, Boarding::Taken), (5_000, Boarding::First)]);
     }
 
     #[test]
@@ -130,9 +132,9 @@ mod tests {
     fn what_is_not_noted_is_not_coordinated() {
         let mut flights = Flights::default();
         for key in 0..Flights::MAX {
-            assert_eq!(flights.board(&key.to_string(), at(0)), Boarding::First);
+            assert_eq!(flights.board(&key.to_string(), LASTS, at(0)), Boarding::First);
         }
-        assert_eq!(flights.board("one more", at(29_999)), Boarding::Alone);
-        assert_eq!(flights.board("one more", at(30_000)), Boarding::First);
+        assert_eq!(flights.board("one more", LASTS, at(4_999)), Boarding::Alone);
+        assert_eq!(flights.board("one more", LASTS, at(5_000)), Boarding::First);
     }
 }

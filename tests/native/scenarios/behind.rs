@@ -39,7 +39,7 @@ impl Objects {
         })
     }
 
-    /// `keep` in the class `Cache`, or the word that the response is too large for it.
+    /// `keep` in the class `Cache`, or the word that the response is too large for it. False when it is refused.
     pub(super) fn keep(
         &self,
         place: &Behind,
@@ -47,15 +47,18 @@ impl Objects {
         too_large: &[u8],
         kept: (String, Response),
         now: Duration,
-    ) {
+    ) -> bool {
         if kept.1.body.len() > BEHIND_MAX {
-            return self.end(place, too_large, now);
+            self.end(place, too_large, now);
+            return true;
         }
         self.with(&place.object, |object| {
-            if object.fills.filled(&place.key, &Filled::decode(filled).unwrap(), now).is_some() {
+            let is_kept = object.fills.filled(&place.key, &Filled::decode(filled).unwrap(), now).is_some();
+            if is_kept {
                 object.responses.insert(place.key.clone(), kept);
             }
-        });
+            is_kept
+        })
     }
 
     /// `end` in the class `Cache`.

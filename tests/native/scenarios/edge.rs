@@ -285,8 +285,10 @@ impl Edge {
         world: &World,
     ) {
         let now = world.now.get();
-        if let Some(Bring { place, filled, too_large, .. }) = behind {
-            world.behind.keep(place, filled, too_large, (metadata.to_owned(), kept.clone()), now);
+        if let Some(Bring { place, filled, too_large, .. }) = behind
+            && !world.behind.keep(place, filled, too_large, (metadata.to_owned(), kept.clone()), now)
+        {
+            return;
         }
         shelve(&self.shelf, key, metadata.to_owned(), kept.clone(), keep_seconds.is_some(), now);
         if keep_seconds.is_some() {

@@ -161,7 +161,9 @@ impl<P: Platform> Search<'_, P> {
         let mut pause = FIRST_PAUSE;
         loop {
             let now = self.platform.now();
-            let boarding = self.memory.borrow_mut().flights.board(&found.place.key, now);
+            // If the one that fetches dies, the next one still brings it in time for all.
+            let lasts = self.timeout.checked_div(2).unwrap_or_default();
+            let boarding = self.memory.borrow_mut().flights.board(&found.place.key, lasts, now);
             if boarding != Boarding::Taken || now >= until {
                 return Found { is_boarded: boarding == Boarding::First, ..found };
             }
