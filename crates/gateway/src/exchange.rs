@@ -22,7 +22,7 @@ use crate::path::NormalPath;
 use crate::platform::{Head, Platform, StoredBody};
 use crate::record::{CacheRecord, Record};
 use crate::rejection::Rejection;
-use crate::reply::{After, Fields, Reply};
+use crate::reply::{After, Fields, Forgotten, Reply};
 use crate::route::{Auth, Gateway, Route};
 use crate::serve::{Draft, server_timing};
 use crate::trace::TraceParent;
@@ -268,6 +268,11 @@ impl<B: StoredBody> Exchange<B> {
         let changed =
             self.changes.take().and_then(|changes| changes.conclude(&self.gateway, request, status, response));
         let mut after: Vec<After<B>> = changed.into_iter().collect();
+        for change in &after {
+            let After::Forget(forgotten) = change else { continue };
+            // What is stored at the moment is untrue: nobody waits for it.
+            forgotten.iter().for_each(|Forgotten { key, .. }| land(Some(key), Landing::Nothing, memory, now));
+        }
         let (mut removed, mut not_modified) = (Vec::new(), false);
         let first = self.purge(status, response, &mut removed, memory, now);
         if let Some(fill) = self.fill.take().filter(|_| status != 101) {

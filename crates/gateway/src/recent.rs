@@ -1,7 +1,7 @@
 //! What was seen lately, by a text: bounded, and free of bookkeeping where it is hit.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 /// Two generations of at most `SIZE` entries each: a full young one becomes the old one, and the old one is dropped whole.
 ///
@@ -10,7 +10,7 @@ use std::hash::{BuildHasher, RandomState};
 pub(crate) struct Recent<V, const SIZE: usize, const LONGEST: usize> {
     young: HashMap<u64, Entry<V>>,
     old: HashMap<u64, Entry<V>>,
-    hasher: RandomState,
+    hasher: BuildHasherDefault<DefaultHasher>,
 }
 
 struct Entry<V> {
@@ -20,7 +20,7 @@ struct Entry<V> {
 
 impl<V, const SIZE: usize, const LONGEST: usize> Default for Recent<V, SIZE, LONGEST> {
     fn default() -> Self {
-        Self { young: HashMap::new(), old: HashMap::new(), hasher: RandomState::new() }
+        Self { young: HashMap::new(), old: HashMap::new(), hasher: BuildHasherDefault::new() }
     }
 }
 

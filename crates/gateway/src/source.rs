@@ -124,12 +124,15 @@ pub fn cookie(field: &str, name: &str) -> Option<String> {
     (!values.is_empty()).then(|| values.join(";"))
 }
 
-/// The key of one caller: an issuer's subject. No list of sources has such a key.
-pub(crate) fn caller(issuer: &str, subject: &str) -> String {
+/// The key of one caller: an issuer's subject, and everything else that the token says of it. No list of sources has such a
+/// key.
+pub(crate) fn caller(issuer: &str, subject: &str, fingerprint: &str) -> String {
     let mut key = String::from("caller:");
     escape(issuer, &mut key);
     key.push('=');
     escape(subject, &mut key);
+    key.push('=');
+    escape(fingerprint, &mut key);
     key
 }
 

@@ -5,7 +5,9 @@ use std::fmt;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 
+use crate::base64url;
 use crate::json;
 use crate::policy::Policy;
 use crate::rejection::Rejection;
@@ -17,7 +19,11 @@ pub struct Claims {
     issuer: String,
     expires_at: Duration,
     valid_until: Duration,
+    fingerprint: String,
 }
+
+/// The claims that say something of the token, not of whom it is about (RFC 7519, sections 4.1.4 to 4.1.7).
+const OF_THE_TOKEN: [&str; 4] = ["exp", "iat", "jti", "nbf"];
 
 impl Claims {
     /// Reads the claims set and holds it against the policy.
@@ -45,7 +51,14 @@ impl Claims {
         // RFC 7519, sections 4.1.2 and 4.1.7: both are strings. As numbers, two of them could be one text.
         text_claim(&members, "sub")?;
         text_claim(&members, "jti")?;
-        Ok(Self { members, issuer, expires_at, valid_until })
+        let fingerprint = fingerprint(&members);
+        Ok(Self { members, issuer, expires_at, valid_until, fingerprint })
+    }
+
+    /// Equal for two tokens that say the same, and else different: every claim counts but when the token was issued, until
+    /// when it is good, and its number. What was answered to one of them may be what is true for the other.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
     }
 
     /// Who issued the token: the policy's issuer.
@@ -104,6 +117,18 @@ impl Claims {
     pub fn missing_scope<'r>(&self, required: &'r [String]) -> Option<&'r str> {
         required.iter().map(String::as_str).find(|required| !self.scopes().any(|scope| scope == *required))
     }
+}
+
+fn fingerprint(members: &Map<String, Value>) -> String {
+    let mut hash = Sha256::new();
+    // The map is sorted by name, and no name or value can hold a line feed that is not escaped.
+    for (name, value) in members.iter().filter(|(name, _)| !OF_THE_TOKEN.contains(&name.as_str())) {
+        hash.update(Value::from(name.as_str()).to_string());
+        hash.update(":");
+        hash.update(value.to_string());
+        hash.update("\n");
+    }
+    base64url::encode(&hash.finalize())
 }
 
 /// RFC 7519, section 4.1.3: `aud` is one string or an array of them, and one has to name us.

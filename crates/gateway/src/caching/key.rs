@@ -63,7 +63,7 @@ fn partition<H: Head>(
         // Two tokens without a subject may be two callers: unknown means deny.
         (None, Some(identity)) => {
             let subject = identity.claims.subject()?;
-            Some(source::caller(&identity.issuer, subject))
+            Some(source::caller(&identity.issuer, subject, identity.claims.fingerprint()))
         }
     }
 }

@@ -126,6 +126,31 @@ fn a_claim_given_twice_is_refused() {
 }
 
 #[test]
+fn two_tokens_that_say_the_same_have_one_fingerprint_and_any_other_two_have_not() {
+    let plain = with("sub", r#""alice""#).unwrap();
+    for (name, value) in [("iat", "1"), ("nbf", "1"), ("jti", r#""7""#), ("exp", "1700000099")] {
+        let text = format!(r#"{{"iss":"us","aud":"api","exp":1700000001,"sub":"alice","{name}":{value}}}"#);
+        let text = if name == "exp" { text.replace(r#""exp":1700000001,"#, "") } else { text };
+        assert_eq!(parse(&text).unwrap().fingerprint(), plain.fingerprint(), "{name}");
+    }
+    let mut seen = vec![plain.fingerprint().to_owned()];
+    for (name, value) in [
+        ("sub", r#""bob""#),
+        ("aud", r#"["api"]"#),
+        ("org", r#""a""#),
+        ("org", r#""b""#),
+        ("org", r#""a\n\"x\":1""#),
+        ("org", r#"["a"]"#),
+        ("scope", r#""read""#),
+        ("roles", r#"["a","b"]"#),
+    ] {
+        let other = with(name, value).unwrap().fingerprint().to_owned();
+        assert!(!seen.contains(&other), "{name} = {value}");
+        seen.push(other);
+    }
+}
+
+#[test]
 fn times_are_told() {
     let claims = with("exp", "1700000001.25").unwrap();
     assert_eq!(claims.expires_at(), Duration::from_millis(1_700_000_001_250));
