@@ -185,7 +185,7 @@ object, a binding or KV.
 
 ${tables(run)}
 
-Not measured yet: hits in the store of a location (raw workerd has none), route matching alone with 10 and 10,000 routes, memory after a
-million requests, 10,000 connections.
+Not measured yet: hits in the store of a location (raw workerd has none), route matching alone with 10 and 10,000
+routes, memory after a million requests, 10,000 connections.
 `;
 }
