@@ -1,7 +1,7 @@
 // Calls to the Durable Object `Cache`. No function here decides anything.
 
-// Asks the object behind a location's store: [what is said, the kept response or undefined]. With `waits` the answer may
-// take until somebody else's fetch is there. Rejects when none comes in time.
+// Asks the object behind a location's store: [what is said, the kept response or undefined]. With `waits` the answer
+// may take until somebody else's fetch is there. Rejects when none comes in time.
 export function askBehind(namespace, object, key, message, waits, timeoutMs) {
   return inTime(stub(namespace, object).ask(key, message, waits), timeoutMs);
 }

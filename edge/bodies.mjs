@@ -2,8 +2,8 @@
 
 // Splits a response for storing: [for the client, for the store].
 //
-// What the client has not read yet waits in memory, but never more than about `most` bytes: then the origin waits for the
-// client, and so does the store. A client that goes away stops nothing.
+// What the client has not read yet waits in memory, but never more than about `most` bytes: then the origin waits for
+// the client, and so does the store. A client that goes away stops nothing.
 export function split(ctx, response, most) {
   const { body, headers } = response;
   const length = Number(headers.get("content-length") ?? NaN);
@@ -109,8 +109,8 @@ function withHead(chunks, reader) {
   return readable;
 }
 
-// Writes what was read already, then the rest; rejects when either side breaks off. Not `pipeTo`: between two streams of
-// one request the runtime takes that for a request that hangs.
+// Writes what was read already, then the rest; rejects when either side breaks off. Not `pipeTo`: between two streams
+// of one request the runtime takes that for a request that hangs.
 export async function transfer(chunks, reader, writer) {
   try {
     for (const chunk of chunks) await writer.write(chunk);

@@ -2,8 +2,8 @@ import { DurableObject } from "cloudflare:workers";
 
 import { CacheObject } from "../build/tidegate.js";
 
-// One object has one request fetch for all that want a key, and keeps what it brings: see src/cache_do.rs. What waits for
-// somebody else's fetch waits here, which one request may do for another in an object, and nowhere else.
+// One object has one request fetch for all that want a key, and keeps what it brings: see src/cache_do.rs. What waits
+// for somebody else's fetch waits here, which one request may do for another in an object, and nowhere else.
 export class Cache extends DurableObject {
   waiting = new Map();
 

@@ -12,9 +12,9 @@ export function readAlways(lines) {
   for (const name of lines.split("\n")) (readAtOnce[name.length] ??= []).push(name);
 }
 
-// The head of a request as lines: its method, its URL, "1" if it has a body, the lines of `place` (empty ones unless they
-// are asked for: the runtime parses them for each request anew), name and value of the fields that are read at once, an
-// empty line, and the names of all fields.
+// The head of a request as lines: its method, its URL, "1" if it has a body, the lines of `place` (empty ones unless
+// they are asked for: the runtime parses them for each request anew), name and value of the fields that are read at
+// once, an empty line, and the names of all fields.
 //
 // Returns how many bytes it wrote, or if they don't fit, a number that is enough.
 export function head(request, withPlace, into) {

@@ -9,9 +9,9 @@ import { removeFields, setFields } from "./kept.mjs";
 // Keeps an origin's responses out of the zone's own cache, which knows nothing of the partitions and lifetimes here.
 const UNCACHED = { cacheTtlByStatus: { "100-599": -1 } };
 
-// Sends one attempt to an origin and tells the exchange how it ended; the exchange knows what comes next. `attempt` is
-// lines, each with a line feed at its end: the method, "1" if there is a body, the URL, the names of the fields to remove,
-// separated by commas, then names and values of the fields to set.
+// Sends one attempt to an origin and tells the exchange how it ended; the exchange knows what comes next. `attempt`
+// is lines, each with a line feed at its end: the method, "1" if there is a body, the URL, the names of the fields to
+// remove, separated by commas, then names and values of the fields to set.
 //
 // The timeout races the fetch instead of aborting it: a signal costs a sixth of a small request, a timer a thirtieth.
 // What loses the race ends with the request, when the runtime cancels what is still open.
