@@ -1,6 +1,6 @@
 //! The head of a request, read in one crossing: each further one would cost as much as the look-ups of a whole request.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 
 use tidegate_gateway::Head;
 use tidegate_gateway::platform::Content;
@@ -22,6 +22,8 @@ pub(crate) struct RequestHead {
     place: Place,
     /// Where the names of all fields begin.
     names: usize,
+    /// Each of them; a request without a cache is hardly ever asked for one.
+    each: OnceCell<Vec<Line>>,
 }
 
 /// Where a line begins and ends.
@@ -94,7 +96,7 @@ impl RequestHead {
             }
             known.push((name, lines.next()));
         };
-        Ok(Self { first, known, names, place, request, text })
+        Ok(Self { first, known, names, each: OnceCell::new(), place, request, text })
     }
 
     pub(crate) fn request(&self) -> &Request {
@@ -108,6 +110,16 @@ impl RequestHead {
     /// The names of all fields, one a line.
     fn names(&self) -> &str {
         self.text.get(self.names..).unwrap_or_default()
+    }
+
+    /// Whether a field is there that is not read at once.
+    fn is_there(&self, name: &str) -> bool {
+        let each = self.each.get_or_init(|| {
+            let mut lines = Lines { text: &self.text, begin: self.names };
+            std::iter::from_fn(|| (lines.begin < self.text.len()).then(|| lines.next())).collect()
+        });
+        let is_it = |line: &Line| line.1.saturating_sub(line.0) == name.len() && self.line(*line) == name;
+        each.iter().any(is_it) && !READ_AT_ONCE.contains(&name)
     }
 
     fn first(&self, index: usize) -> &str {
@@ -124,8 +136,9 @@ struct Lines<'a> {
 impl Lines<'_> {
     fn next(&mut self) -> Line {
         let begin = self.begin;
-        let rest = self.text.get(begin..).unwrap_or_default();
-        let end = begin.saturating_add(rest.find('\n').unwrap_or(rest.len()));
+        let rest = self.text.as_bytes().get(begin..).unwrap_or_default();
+        // A plain loop: the searches of the standard library are for longer texts.
+        let end = begin.saturating_add(rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len()));
         self.begin = end.saturating_add(1).min(self.text.len());
         (begin, end)
     }
@@ -145,8 +158,7 @@ impl Head for RequestHead {
         if let Some((_, value)) = self.known.iter().find(|(known, _)| self.line(*known) == name) {
             return Some(self.line(*value).to_owned());
         }
-        let is_there = || !READ_AT_ONCE.contains(&name) && self.names().split('\n').any(|known| known == name);
-        if is_there() { js::field(&self.request, name) } else { None }
+        if self.is_there(name) { js::field(&self.request, name) } else { None }
     }
 
     fn field_names(&self) -> String {
