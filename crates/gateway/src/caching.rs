@@ -9,6 +9,7 @@ mod purges;
 mod search;
 mod shelf;
 mod tags;
+mod told;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -21,18 +22,15 @@ use tidegate_http_cache::{
     Selection, Sharing, Stored,
 };
 
-use crate::authenticate::Identity;
-use crate::exchange::{Opening, claims};
-use crate::facts::Facts;
+use crate::exchange::Opening;
 use crate::flights::{Boarding, Flights};
-use crate::forward::{is_address, nominates_more_than_the_hop};
+use crate::forward::nominates_more_than_the_hop;
 use crate::memory::Memory;
 use crate::platform::{Head, Platform, StoredBody};
 use crate::record::CacheRecord;
 use crate::rejection::Rejection;
 use crate::reply::{After, Fields, Part, Reply, ReplyBody};
-use crate::route::{Cache, Route};
-use crate::url::Url;
+use crate::route::Cache;
 
 pub(crate) use behind::Refresh;
 pub use behind::{BEHIND_MAX, BEHIND_TIMEOUT};
@@ -47,6 +45,7 @@ pub use purges::{News, learn};
 use search::{Found, Search};
 pub use shelf::{SHELVED_MAX, Shelf, shelve, unshelve};
 use tags::Tags;
+use told::{Forwarded, Telling};
 
 /// The outcome of step "cache".
 pub(crate) enum Lookup<B> {
@@ -66,44 +65,6 @@ pub(crate) struct Hit<B> {
     pub(crate) successor: Option<Fill<B>>,
 }
 
-/// A request as its origin sees it, which is what `Vary` speaks of: fields that the gateway sets have the gateway's value.
-struct Forwarded<'h, H> {
-    head: &'h H,
-    told: &'h [(String, Option<String>)],
-}
-
-impl<H: Head> FieldSource for Forwarded<'_, H> {
-    fn get(&self, name: &str) -> Option<String> {
-        match self.told.iter().find(|(told, _)| told == name) {
-            Some((_, value)) => value.clone(),
-            None if is_address(name) => None,
-            None => self.head.field(name),
-        }
-    }
-}
-
-/// What the gateway tells the origin of a request, by field.
-fn told<H: Head>(
-    route: &Route,
-    facts: &Facts<'_, H>,
-    identity: Option<&Identity>,
-    url: &Url<'_>,
-) -> Vec<(String, Option<String>)> {
-    let claims = claims(route, identity);
-    let claim = |name: &str| claims.iter().find(|(header, _)| header == name).map(|(_, value)| value.clone());
-    let claims = route.protected.claims().map(|name| (name.to_owned(), claim(name)));
-    let ours = [
-        ("x-forwarded-for", facts.client_ip),
-        ("x-forwarded-proto", Some(url.scheme)),
-        ("x-forwarded-host", Some(url.authority)),
-        // Each request has its own: a response that varies by one of these answers nobody else.
-        ("x-request-id", Some(facts.request_id)),
-        ("traceparent", Some(facts.request_id)),
-    ];
-    let ours = ours.map(|(name, value)| (name.to_owned(), value.map(str::to_owned)));
-    claims.chain(ours).collect()
-}
-
 /// Asks the cache of a route.
 ///
 /// # Errors
@@ -115,7 +76,7 @@ pub(crate) async fn lookup<P: Platform>(
     platform: &P,
 ) -> Result<Lookup<P::Body>, Rejection> {
     let Opening { route, facts, identity, url, path, .. } = *opening;
-    let told = told(route, facts, identity, url);
+    let told = Telling { route, facts, identity, url };
     let request = Forwarded { head: facts.head, told: &told };
     let method = facts.head.method();
     let sharing = if identity.is_some() { Sharing::Partition } else { Sharing::Everyone };
@@ -191,7 +152,7 @@ impl<P: Platform> Search<'_, P> {
             let flight = Some(place.key.clone());
             let behind = self.behind(&place.key);
             let generation = purges::begin(self.memory, self.platform).await;
-            let (place, told, tags) = (Some(place), request.told.to_vec(), (self.tags)());
+            let (place, told, tags) = (Some(place), request.told.all(), (self.tags)());
             Some(Fill { place, told, lease, behind, flight, generation, tags, ..fill.because(Forward::Stale, None) })
         } else {
             None

@@ -144,7 +144,7 @@ impl<B: StoredBody> Fill<B> {
         if http_cache::only_if_cached(request) {
             return Err(Rejection::NotStored);
         }
-        Ok(Lookup::Miss(Self { told: request.told.to_vec(), ..self }))
+        Ok(Lookup::Miss(Self { told: request.told.all(), ..self }))
     }
 
     /// Whether the response's body is kept as it comes.
