@@ -57,11 +57,15 @@ pub(crate) fn request_id(random: (u64, u64)) -> String {
 
 /// Sixteen digits. Every request has five of these, and `format!` takes several times as long.
 fn push_hexadecimal(text: &mut String, number: u64) {
-    for byte in number.to_be_bytes() {
-        for digit in [byte >> 4, byte & 15] {
-            text.push(char::from(if digit < 10 { b'0' | digit } else { b'W'.wrapping_add(digit) }));
-        }
+    let mut rest = number;
+    let mut digits = [0; 16];
+    for place in digits.iter_mut().rev() {
+        let [.., last] = rest.to_be_bytes();
+        let digit = last & 15;
+        *place = if digit < 10 { b'0' | digit } else { b'W'.wrapping_add(digit) };
+        rest >>= 4;
     }
+    text.push_str(str::from_utf8(&digits).unwrap_or_default());
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 use crate::fields::Fields;
 use crate::stored::Stored;
 use crate::vary;
-use std::fmt::Write as _;
 
 /// The longest key, in bytes. Stores accept more, yet a key longer than this is somebody filling the cache.
 const MAX_KEY: usize = 4096;
@@ -35,7 +34,8 @@ pub struct KeyParts<'a> {
 /// `None` when the key would exceed 4 KiB ([`Reason::KeyTooLong`](crate::Reason::KeyTooLong)).
 pub fn key(parts: &KeyParts<'_>) -> Option<String> {
     // A name that cannot exist (RFC 2606): nothing is ever fetched from there.
-    let mut key = String::from("https://cache.tidegate.invalid");
+    let mut key = String::with_capacity(256);
+    key.push_str("https://cache.tidegate.invalid");
     for (label, value) in [("cache", parts.cache), ("scheme", parts.scheme), ("host", parts.host), ("path", parts.path)]
     {
         segment(&mut key, label, None, Some(value))?;
@@ -86,14 +86,22 @@ fn encode(key: &mut String, text: &str) -> Option<()> {
     if text.len() > MAX_KEY {
         return None;
     }
+    // Bytes first: a text grows by one character at a time several times as slowly.
+    let mut encoded = Vec::with_capacity(text.len().saturating_mul(3));
     for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            key.push(char::from(byte));
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            encoded.push(byte);
         } else {
-            write!(key, "%{byte:02X}").ok()?;
+            encoded.extend([b'%', digit(byte >> 4), digit(byte & 15)]);
         }
     }
+    key.push_str(str::from_utf8(&encoded).ok()?);
     Some(())
+}
+
+/// A hexadecimal digit, in upper case (RFC 3986, section 2.1).
+fn digit(value: u8) -> u8 {
+    if value < 10 { b'0' | value } else { b'7'.wrapping_add(value) }
 }
 
 #[cfg(test)]
