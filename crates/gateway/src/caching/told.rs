@@ -10,7 +10,8 @@ use crate::platform::Head;
 use crate::route::Route;
 use crate::url::Url;
 
-/// A request as its origin sees it, which is what `Vary` speaks of: fields that the gateway sets have the gateway's value.
+/// A request as its origin sees it, which is what `Vary` speaks of: fields that the gateway sets have the gateway's
+/// value.
 pub(super) struct Forwarded<'h, H> {
     pub(super) head: &'h H,
     pub(super) told: &'h dyn Told,
