@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use tidegate_simulation::plan::Fault;
 use tidegate_simulation::{Counts, Family, Plan, Weather, World};
 
 /// Runs the seeds, or only the one that `TIDEGATE_SIMULATION_SEED` names.
@@ -58,14 +59,27 @@ fn every_kind_keeps_its_rule_when_they_decide_together() {
     check("every_kind", Family::Mixed, 0..1_000);
 }
 
+#[test]
+fn what_was_lent_before_a_restart_and_a_reset_counts_after_it_has_ended() {
+    run("what_was_lent_before", 0..1_000, |seed| {
+        let mut plan = Plan::draw(seed, Family::Quota, Weather::Hostile);
+        plan.limits.truncate(1);
+        plan.limits[0].keys = vec![1];
+        plan.limits[0].settled = false;
+        let restart = plan.end / 4;
+        plan.faults = vec![(restart, Fault::Supersede), (restart + 1_500, Fault::Reset { limit: 0, key: 0 })];
+        plan
+    });
+}
+
 /// Seeds at which a rule was broken once, in schedules that are drawn as they were then.
 #[test]
 fn what_was_broken_once_stays_whole() {
     let broken = [
         // An operator's reset, or a restart, and costs that were settled after it.
         (Family::Window, &[200_555, 201_839, 203_774, 206_041, 208_703, 210_263, 212_861, 624_273, 627_524][..]),
-        // A reset after a restart: what the instance before had lent was used on top.
-        (Family::Quota, &[202_481, 206_701, 206_703, 209_502, 600_199]),
+        // A reset after a restart: what the instance before had lent was used on top, at once or after it had ended.
+        (Family::Quota, &[202_481, 206_701, 206_703, 209_502, 600_199, 11_000_749]),
         (Family::Mixed, &[201_123, 205_239]),
         // Answers that overtook each other, and permits that were claimed with a report from before a restart.
         (Family::Concurrency, &[1_940, 209_470, 217_476, 218_322, 219_047, 220_644]),

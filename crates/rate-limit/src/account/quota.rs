@@ -175,7 +175,7 @@ impl Kind for Escrow {
     fn advance(&mut self, now: u128) {
         self.now = self.now.max(now);
         self.roll();
-        self.used = self.used.saturating_sub(self.inherited.advance(self.now));
+        self.inherited.advance(self.now);
     }
 
     fn fits(&self, price: u64) -> bool {
@@ -302,7 +302,7 @@ impl Kind for Escrow {
 
     fn reset(&mut self) {
         self.leases.forget_expired(self.now);
-        self.used = self.leases.lent(self.now).saturating_add(self.inherited.withhold());
+        self.used = self.leases.lent(self.now).saturating_add(self.inherited.lent.sum());
         (self.stored, self.charged) = (None, 0);
         self.begin_era();
     }

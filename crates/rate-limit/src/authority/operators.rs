@@ -36,8 +36,10 @@ impl Authority {
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
     use super::*;
-    use crate::{Admission, Allowance, Holder, Rate, Want};
+    use crate::{Admission, Allowance, Calendar, Holder, Period, Quota, Rate, Want, Zone};
 
     const NOW: Duration = Duration::from_secs(1_700_000_000);
 
@@ -80,5 +82,35 @@ mod tests {
         assert!(Authority::new(2).look(&peek(100), Some(&write.row), NOW).unwrap().used <= 1);
         let write = Authority::new(2).clear(&peek(100), Some(&row), NOW).unwrap();
         assert!(Authority::new(3).look(&peek(100), Some(&write.row), NOW).unwrap().used <= 1);
+    }
+
+    #[test]
+    fn a_quota_that_was_only_in_storage_is_whole_after_another_reset_when_its_loans_have_ended() {
+        let want = || {
+            let calendar = Calendar::new(Period::Day, Zone::new(0, Vec::new()).unwrap());
+            Want::new("key", Allowance::Quota(Quota::new(100, Rc::new(calendar)).unwrap()), 1).unwrap()
+        };
+        let ask = |holder: u64, now| {
+            let Admission::Ask(ask) = Holder::new(holder).admit("object", &[want()], now, 0) else {
+                panic!("not asked")
+            };
+            Question::decode(&ask.encode()).unwrap()
+        };
+        let peek = |now| Question::decode(&Holder::new(9).peek("object", &[want()], now).encode()).unwrap();
+        // What a row says that was written when everything was lent.
+        let mut first = Authority::new(1);
+        first.load("key", None, NOW);
+        let mut question = ask(1, NOW);
+        question.items[0].demand = 100_000;
+        let (_, writes) = first.answer(&question, NOW).unwrap();
+        let row = &writes[0].row;
+        let write = Authority::new(2).clear(&peek(NOW), Some(row), NOW).unwrap();
+        let mut third = Authority::new(3);
+        assert!(third.look(&peek(NOW), Some(&write.row), NOW).unwrap().used >= 50);
+        third.load("key", Some(&write.row), NOW);
+        third.answer(&ask(2, NOW), NOW).unwrap();
+        let later = NOW + Duration::from_secs(12);
+        third.clear(&peek(later), None, later).unwrap();
+        assert_eq!(third.look(&peek(later), None, later).unwrap().used, 0);
     }
 }
