@@ -33,7 +33,7 @@ impl<P: Platform> Search<'_, P> {
         asking.refuse = found.purged.map(|purged| Refusal { version: 0, purged: Some(purged) });
         for _ in 0..QUESTIONS_MAX {
             let Some(place) = self.behind(&found.place.key) else { return found };
-            let Some((said, told)) = self.told(&place, &mut asking).await else { return found };
+            let Some((said, told)) = self.told(&place, &asking).await else { return found };
             let (version, response) = match (said, told) {
                 (Said::Hit { version, refresh }, Some(response)) => {
                     found.lease = refresh;
@@ -79,8 +79,7 @@ impl<P: Platform> Search<'_, P> {
     }
 
     /// What the object says, once it need not be waited for any more.
-    async fn told(&self, place: &Behind, ask: &mut Ask) -> Option<(Said, Option<(String, P::Body)>)> {
-        ask.random = self.platform.random();
+    async fn told(&self, place: &Behind, ask: &Ask) -> Option<(Said, Option<(String, P::Body)>)> {
         let told = told(place, ask, self.memory, self.platform).await?;
         let (Said::Wait { .. }, _) = told else { return Some(told) };
         let wait = ask.until.saturating_sub(self.platform.now());
@@ -191,7 +190,7 @@ async fn told<P: Platform>(
     match platform.ask_behind(place, ask.encode(), None).await {
         Ok(told) => understood(told),
         Err(_unreachable) => {
-            // It is counted; the request goes on without it.
+            // The request goes on without it.
             memory.borrow_mut().behind_failed(platform.now());
             None
         }
