@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_gateway::source::Source as KeySource;
 
 /// Changes with every change of the types below: a Worker never reads what another version wrote.
-const FORMAT: u8 = 5;
+const FORMAT: u8 = 6;
 
 /// The compiled form as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -228,6 +228,8 @@ pub(crate) struct Cache {
     /// Zero: not at all.
     pub(crate) stale_while_revalidate: u64,
     pub(crate) stale_if_error: u64,
+    /// Media ranges.
+    pub(crate) content_types: Option<Vec<String>>,
     pub(crate) query: Option<Vec<String>>,
     pub(crate) headers: Vec<String>,
     pub(crate) partition: Option<Vec<Source>>,

@@ -15,7 +15,7 @@ use tidegate_gateway::route::{
     TagTemplate, TokenAuth, Within,
 };
 use tidegate_http_cache::purge::Manner;
-use tidegate_http_cache::{Heuristic, Rules, StaleWindows};
+use tidegate_http_cache::{ContentTypes, Heuristic, MediaRange, Rules, StaleWindows};
 use tidegate_jwt::{Algorithm, KeySet, Policy};
 use tidegate_steering::{self as steering, Balance, Origin, Pool, PoolIndex, PoolList, Steering};
 
@@ -144,6 +144,13 @@ fn cache(cache: compiled::Cache) -> Result<Rc<Cache>, String> {
         while_revalidate: Duration::from_millis(cache.stale_while_revalidate),
         if_error: Duration::from_millis(cache.stale_if_error),
     });
+    let rules = match cache.content_types {
+        Some(ranges) => {
+            let ranges = ranges.iter().map(|range| range.parse::<MediaRange>()).collect::<Result<_, _>>();
+            rules.with_content_types(ContentTypes::new(ranges.map_err(words)?))
+        }
+        None => rules,
+    };
     let partition = cache.partition.map(|sources| sources.into_iter().map(Into::into).collect());
     let scope = match cache.scope {
         compiled::Scope::Isolate => Scope::Isolate,

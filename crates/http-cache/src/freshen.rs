@@ -82,9 +82,18 @@ impl Fields for Updated<'_> {
     }
 }
 
+/// The type of what is stored was permitted when it was stored; an answer that names one replaces it.
+fn still_permitted(exchange: &Exchange<'_>) -> Result<(), Reason> {
+    match exchange.response.get("content-type") {
+        Some(_) => exchange.rules.permit_type(exchange.response),
+        None => Ok(()),
+    }
+}
+
 fn update(stored: &Stored, exchange: &Exchange<'_>) -> Freshened {
     let updated = Updated { stored, answer: exchange.response };
     let described = describe(&Exchange { method: "GET", status: stored.status(), response: &updated, ..*exchange });
+    let described = described.and_then(|kept| still_permitted(exchange).map(|()| kept));
     let fields = ENVELOPED.into_iter().filter(|name| !stored.dropped.contains(*name));
     let fields = fields.filter_map(|name| Some((name.to_owned(), updated.get(name)?))).collect();
     let connection = exchange.response.get("connection").unwrap_or_default();

@@ -1,5 +1,6 @@
 use crate::cache_control::{Extent, says_no_cache};
-use crate::fields::members;
+use crate::content_types::ContentTypes;
+use crate::fields::{Fields, members};
 use crate::reason::Reason;
 use crate::storable::{Exchange, Sharing};
 use crate::targeted::{Policy, Source};
@@ -16,6 +17,8 @@ pub struct Rules {
     override_origin: bool,
     heuristic: Option<Heuristic>,
     pub(crate) stale: StaleWindows,
+    /// `None`: every type.
+    content_types: Option<ContentTypes>,
 }
 
 /// A lifetime made from how long a response had not been modified (RFC 9111, section 4.2.2).
@@ -65,6 +68,7 @@ impl Rules {
         override_origin: false,
         heuristic: None,
         stale: StaleWindows { while_revalidate: Duration::ZERO, if_error: Duration::ZERO },
+        content_types: None,
     };
 
     /// Rules with a lifetime for responses on which the origin is silent: those without `s-maxage`, `max-age` and
@@ -97,6 +101,24 @@ impl Rules {
     #[must_use]
     pub fn with_stale(self, stale: StaleWindows) -> Self {
         Self { stale, ..self }
+    }
+
+    /// The same rules for a cache that keeps these media types only.
+    #[must_use]
+    pub fn with_content_types(self, content_types: ContentTypes) -> Self {
+        Self { content_types: Some(content_types), ..self }
+    }
+
+    /// The media types that are kept; `None`: all.
+    pub fn content_types(&self) -> Option<&ContentTypes> {
+        self.content_types.as_ref()
+    }
+
+    /// Do they let a response with these fields be kept?
+    pub(crate) fn permit_type(&self, response: &dyn Fields) -> Result<(), Reason> {
+        let permitted =
+            self.content_types.as_ref().is_none_or(|types| types.permit(response.get("content-type").as_deref()));
+        if permitted { Ok(()) } else { Err(Reason::ContentType) }
     }
 
     /// The lifetime that these rules give to such a response.

@@ -33,6 +33,7 @@
 mod fields;
 
 mod cache_control;
+mod content_types;
 mod date;
 mod delta_seconds;
 mod entity_tag;
@@ -58,6 +59,7 @@ mod memory;
 pub mod purge;
 mod refresh_ahead;
 
+pub use content_types::{ContentTypes, InvalidMediaRange, MediaRange};
 pub use fields::{ENVELOPE_FIELD, Fields};
 pub use freshen::{Freshened, freshen, freshen_by_head};
 pub use freshness::{Heuristic, InvalidRules, Rules, StaleWindows};

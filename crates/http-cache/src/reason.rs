@@ -45,6 +45,8 @@ pub enum Reason {
     VaryCredential,
     /// Neither the response nor the configuration says how long it is fresh.
     NoFreshness,
+    /// The response is of another media type than the operator lets this cache keep, or of none.
+    ContentType,
     /// The response is stale on arrival.
     Expired,
     /// What has to be remembered does not fit into the envelope.
@@ -59,7 +61,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Method,
         Self::Range,
         Self::RequestNoStore,
@@ -81,6 +83,7 @@ impl Reason {
         Self::VaryStar,
         Self::VaryCredential,
         Self::NoFreshness,
+        Self::ContentType,
         Self::Expired,
         Self::EnvelopeTooLarge,
         Self::Purged,
@@ -112,6 +115,7 @@ impl Reason {
             Self::VaryStar => "vary-star",
             Self::VaryCredential => "vary-credential",
             Self::NoFreshness => "no-freshness",
+            Self::ContentType => "content-type",
             Self::Expired => "expired",
             Self::EnvelopeTooLarge => "envelope-too-large",
             Self::Purged => "purged",
@@ -148,6 +152,7 @@ impl Reason {
             | Self::VaryStar
             | Self::VaryCredential
             | Self::NoFreshness
+            | Self::ContentType
             | Self::Expired
             | Self::EnvelopeTooLarge => Forward::Miss,
         }

@@ -71,7 +71,10 @@ pub fn storable(exchange: &Exchange<'_>) -> Result<Stored, Reason> {
     if !(200..600).contains(&status) || matches!(status, 206 | 304) {
         return Err(Reason::Status);
     }
-    describe(exchange)
+    let stored = describe(exchange)?;
+    // What the origin forbids is told first: it holds for every cache.
+    exchange.rules.permit_type(exchange.response)?;
+    Ok(stored)
 }
 
 /// The rules for a response to a GET for the whole, of a status that can be stored: also for the fields of one that a 304

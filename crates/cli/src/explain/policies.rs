@@ -3,7 +3,9 @@
 use tidegate_config::Checked;
 use tidegate_gateway::matching::Parameters;
 use tidegate_gateway::path::NormalPath;
-use tidegate_gateway::route::{Auth, Cache, Invalidation, Issuer, Keys, Route, Serve, TagTemplate, TokenAuth, Within};
+use tidegate_gateway::route::{
+    Auth, Cache, Invalidation, Issuer, Keys, Route, Scope, Serve, TagTemplate, TokenAuth, Within,
+};
 use tidegate_gateway::source::{self, Ipv6Prefix, Source};
 use tidegate_http_cache::is_safe;
 use tidegate_http_cache::purge::Manner;
@@ -122,13 +124,17 @@ impl Known<'_> {
             None => "nobody: each caller has replies of its own".to_owned(),
         };
         let mut texts = vec![
-            format!("{name}: kept in this Cloudflare location, {fresh}"),
+            format!("{name}: kept {}, {fresh}", place(cache.scope)),
             format!("{name}: chosen by {}", self.cache_key(cache, path).join(", ")),
             format!("{name}: shared by {shared}"),
         ];
         if !cache.tags.is_empty() {
             let tags: Vec<String> = cache.tags.iter().map(|tag| self.tag(tag)).collect();
             texts.push(format!("{name}: tagged {}", tags.join(", ")));
+        }
+        if let Some(types) = cache.rules.content_types() {
+            let types: Vec<String> = types.ranges().iter().map(ToString::to_string).collect();
+            texts.push(format!("{name}: no other Content-Type is kept than {}", types.join(", ")));
         }
         if cache.query.is_some() {
             texts.push("the origin sees no other parameter of the query".to_owned());
@@ -247,6 +253,15 @@ impl Known<'_> {
                 format!("of {name}, always for this address: {first}")
             }
         }
+    }
+}
+
+/// Where a cache keeps its replies.
+fn place(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Isolate => "in the isolate that fetched it",
+        Scope::Colo => "in this Cloudflare location",
+        Scope::Global => "for all Cloudflare locations",
     }
 }
 

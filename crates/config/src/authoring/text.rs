@@ -2,6 +2,7 @@
 
 mod address;
 mod duration;
+mod media_type;
 mod source;
 mod tag;
 mod word;
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 
 pub(super) use address::{AdminPath, HostName, KeysUrl, OriginUrl, PathPattern};
 pub(super) use duration::{DAY, HOUR, MINUTE, SECOND, Span};
+pub(super) use media_type::MediaType;
 pub(super) use source::KeySource;
 pub(super) use tag::{Tag, TagStart};
 pub(super) use word::{

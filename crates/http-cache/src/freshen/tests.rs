@@ -1,6 +1,7 @@
 #![allow(clippy::arithmetic_side_effects, reason = "a test may panic")]
 
 use super::*;
+use crate::content_types::ContentTypes;
 use crate::fields::tests::Lines;
 use crate::freshness::Rules;
 use crate::storable::Sharing;
@@ -32,6 +33,22 @@ const STORED: [(&str, &str); 4] = [
 
 fn by_304(stored: &Stored, answer: &[(&str, &str)]) -> Option<Freshened> {
     freshen(stored, &exchange(304, &Lines::default(), &Lines::new(answer)))
+}
+
+#[test]
+fn a_304_that_names_another_media_type_than_is_kept_ends_what_is_stored() {
+    let types = ContentTypes::new(vec!["text/*".parse().unwrap()]);
+    let rules = Rules::ORIGIN_DECIDES.with_content_types(types);
+    for (answer, expected) in [
+        (vec![], Ok(())),
+        (vec![("content-type", "text/css")], Ok(())),
+        (vec![("content-type", "image/png")], Err(Reason::ContentType)),
+    ] {
+        let (request, lines) = (Lines::default(), Lines::new(&answer));
+        let exchange = Exchange { rules: &rules, ..exchange(304, &request, &lines) };
+        let found = freshen(&fresh_for_a_minute(&STORED), &exchange).unwrap();
+        assert_eq!(found.stored.map(drop), expected, "{answer:?}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 #![allow(clippy::arithmetic_side_effects, reason = "a test may panic")]
 
 use super::*;
+use crate::content_types::ContentTypes;
 use crate::fields::tests::Lines;
 use crate::freshness::StaleWindows;
 use proptest::prelude::*;
@@ -184,6 +185,26 @@ fn a_cookie_is_never_stored() {
         Err(Reason::SetCookie),
     );
     GET.check(&[("Cookie", "a=b")], &[FRESH], Ok(()));
+}
+
+#[test]
+fn only_the_media_types_that_the_operator_lists_are_stored() {
+    let types = ContentTypes::new(vec!["application/json".parse().unwrap(), "text/*".parse().unwrap()]);
+    let case = Case { rules: Rules::ORIGIN_DECIDES.with_content_types(types), ..GET };
+    for (field, expected) in [
+        (Some("application/json; charset=utf-8"), Ok(())),
+        (Some("TEXT/plain"), Ok(())),
+        (Some("application/problem+json"), Err(Reason::ContentType)),
+        (Some("application/json, image/png"), Err(Reason::ContentType)),
+        (None, Err(Reason::ContentType)),
+    ] {
+        let lines: Vec<_> = [FRESH].into_iter().chain(field.map(|field| ("Content-Type", field))).collect();
+        case.check(&[], &lines, expected);
+        GET.check(&[], &lines, Ok(()));
+    }
+    // What the origin says holds whatever the list says.
+    case.check(&[], &[("Cache-Control", "private"), ("Content-Type", "image/png")], Err(Reason::Private));
+    case.check(&[], &[("Cache-Control", "no-store"), ("Content-Type", "text/html")], Err(Reason::NoStore));
 }
 
 #[test]

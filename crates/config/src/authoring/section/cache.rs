@@ -7,7 +7,7 @@ use crate::authoring::compile::{Compiler, all, milliseconds};
 use crate::authoring::problem::Problem;
 use crate::authoring::shape::{List, Reading, Whole};
 use crate::authoring::table::{choice, table};
-use crate::authoring::text::{DAY, HeaderName, KeySource, Name, QueryName, Span, Tag};
+use crate::authoring::text::{DAY, HeaderName, KeySource, MediaType, Name, QueryName, Span, Tag};
 use crate::compiled;
 
 table! {
@@ -33,6 +33,9 @@ table! {
         /// How long after its lifetime a reply is still served when no origin answers, or only with an error (500, 502, 503,
         /// 504), when the reply does not say.
         stale_if_error: Option<Span<1, { 366 * DAY }>>,
+        /// The media types that are kept, such as `image/png` or `text/*`. A reply with another `Content-Type`, or without one,
+        /// reaches its client and is not stored. If left out, every type is kept.
+        content_types: Option<List<MediaType, 1>>,
         /// What, beside host and path, chooses the reply.
         key: CacheKey = {},
         /// Labels of the replies, by which they can be purged, beside those that the origin gives them in `Cache-Tag` and
@@ -115,6 +118,10 @@ impl Cache {
             Some(names) => Some(all(names, |name| name.0.clone())?),
             None => None,
         };
+        let content_types = match self.content_types.value.as_ref()? {
+            Some(types) => Some(all(types, |range| range.0.to_string())?),
+            None => None,
+        };
         let partition = match key.partition.value.as_ref()? {
             Some(sources) => Some(all(sources, |source| compiled::Source::from(&source.0))?),
             None => None,
@@ -131,6 +138,7 @@ impl Cache {
             heuristic,
             stale_while_revalidate: span(self.stale_while_revalidate.value?)?,
             stale_if_error: span(self.stale_if_error.value?)?,
+            content_types,
             query,
             headers: all(key.headers.get()?, |header| header.0.clone())?,
             partition,
