@@ -8,7 +8,9 @@ import { startGatewayWith } from "./lib/gateway.mjs";
 import { startRawOrigin } from "./lib/raw_origin.mjs";
 import { stopAll } from "./lib/stop.mjs";
 
-const TIMEOUT_MS = 400;
+const TIMEOUT_MS = 1_000;
+/** How late a busy machine may be. */
+const SLACK_MS = 5_000;
 
 // Each answer ends its connection: on a kept one, the runtime itself repeats an idempotent request that was cut off
 // (RFC 9112, section 9.3.1), and the counts below are the gateway's.
@@ -113,7 +115,7 @@ for (const [what, how] of Object.entries(FAILURES)) {
     failing(how);
     const begun = performance.now();
     problem(await get("/both"), 502, "origin-unreachable");
-    assert.ok(performance.now() - begun < 2 * TIMEOUT_MS + 500);
+    assert.ok(performance.now() - begun < 2 * TIMEOUT_MS + SLACK_MS);
     assert.deepEqual(count(), { a: 1, b: 1, c: 0 });
   });
 }
@@ -154,7 +156,7 @@ test("all origins stopped: 502 for every method, within the timeout", async () =
   for (const method of ["GET", "POST", "DELETE"]) {
     const begun = performance.now();
     problem(await get("/gone", { method }), 502, "origin-unreachable");
-    assert.ok(performance.now() - begun < 2 * TIMEOUT_MS + 500);
+    assert.ok(performance.now() - begun < 2 * TIMEOUT_MS + SLACK_MS);
   }
   assert.equal((await get("/gone", { method: "HEAD" })).status, 502);
 });
@@ -179,7 +181,7 @@ test("all origins hang: 504 after the timeout of each attempt", async () => {
   const begun = performance.now();
   problem(await get("/both"), 504, "origin-timeout");
   const took = performance.now() - begun;
-  assert.ok(took >= 2 * TIMEOUT_MS - 50 && took < 2 * TIMEOUT_MS + 1_000, `${took} ms`);
+  assert.ok(took >= 2 * TIMEOUT_MS - 50 && took < 2 * TIMEOUT_MS + SLACK_MS, `${took} ms`);
   assert.deepEqual(count(), { a: 1, b: 1, c: 0 });
 });
 

@@ -19,7 +19,7 @@ const SEED = Number(process.env.TIDEGATE_FUZZ_SEED ?? 20_260_404);
 const REQUESTS = 3_000;
 const RESPONSES = 800;
 const TOGETHER = 8;
-const TIME_MS = 30_000;
+const TIME_MS = 15_000;
 
 const secret = makeSecret("HS256");
 const tokens = [];
@@ -128,21 +128,19 @@ after(() => stopAll(gateway, origin, wild, issuer));
 
 const place = (what, index, bytes) => `${what} ${index} of seed ${SEED}: ${JSON.stringify(bytes.slice(0, 1_500))}`;
 
-/** Runs `count` tries, and stops before its time is up rather than after. */
+/** Runs `count` tries; where time is short, a fifth of them. The first that fails is the last. */
 async function tries(count, attempt) {
-  let end = Date.now() + TIME_MS / 2;
-  let done = 0;
+  const end = Date.now() + TIME_MS;
+  let failed = false;
   await many(count, TOGETHER, async (index) => {
-    if (Date.now() > end) return;
+    if (failed || (Date.now() > end && index > count / 5)) return;
     try {
       await attempt(new Random(SEED + index), index);
     } catch (error) {
-      end = 0;
+      failed = true;
       throw error;
     }
-    done += 1;
   });
-  return done;
 }
 
 async function servesOn() {
@@ -155,7 +153,7 @@ async function servesOn() {
 
 test("every request gets a well-formed answer, never a 500, and no origin gets what is not well-formed", async () => {
   const statuses = new Map();
-  const done = await tries(REQUESTS, async (random, index) => {
+  await tries(REQUESTS, async (random, index) => {
     const bytes = anyRequest(random, tokens);
     const responses = await talk(gateway.port, bytes, { count: 3, finish: true }).catch((error) => {
       throw new Error(place("request", index, bytes), { cause: error });
@@ -165,7 +163,6 @@ test("every request gets a well-formed answer, never a 500, and no origin gets w
       assert.notEqual(status, 500, place("request", index, bytes));
     }
   });
-  assert.ok(done > REQUESTS / 5, `${done} requests in the time that there is`);
   assert.deepEqual(origin.malformed, []);
   for (const { target, fields } of origin.take()) {
     if (target.startsWith("/closed")) assert.deepEqual(fields.all("x-user-id"), ["alice"], target);
@@ -176,7 +173,7 @@ test("every request gets a well-formed answer, never a 500, and no origin gets w
 });
 
 test("whatever an origin answers, the gateway stays, and the client's answer is well-formed or cut short", async () => {
-  const done = await tries(RESPONSES, async (random, index) => {
+  await tries(RESPONSES, async (random, index) => {
     const bytes = anyResponse(random);
     const path = `/wild/${random.chance(0.5) ? "cached/" : ""}${index}`;
     answers.set(path, bytes);
@@ -191,6 +188,5 @@ test("whatever an origin answers, the gateway stays, and the client's answer is 
     }
     answers.delete(path);
   });
-  assert.ok(done > RESPONSES / 5, `${done} responses in the time that there is`);
   await servesOn();
 });

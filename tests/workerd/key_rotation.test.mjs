@@ -126,7 +126,7 @@ for (const [what, handle] of [
     assert.equal(reply.status, 503, reply.text);
     assert.equal(reply.json.type, "tag:tidegate,2026:problem/keys-unavailable");
     assert.match(reply.headers["retry-after"], /^\d+$/);
-    assert.ok(Date.now() - begun < 8_000);
+    assert.ok(Date.now() - begun < 20_000);
   });
 }
 

@@ -11,9 +11,8 @@ import { send } from "./lib/client.mjs";
 import { scratch } from "./lib/gateway.mjs";
 import { startOrigin } from "./lib/origin.mjs";
 import { stopAll } from "./lib/stop.mjs";
-import { until, within } from "./lib/time.mjs";
+import { PATIENCE_MS, until, within } from "./lib/time.mjs";
 
-const PATIENCE_MS = 30_000;
 let origin;
 
 before(async () => {
@@ -47,15 +46,11 @@ function type(t, parameters, { files = {}, env = {} } = {}) {
   run.end = once(child, "close").then(([code]) => code);
   run.lines = (pattern) => run.stdout.split("\n").filter((line) => pattern.test(line));
   run.ready = (count) =>
-    until(
-      `${count} lines "ready"`,
-      () => {
-        const ready = run.lines(/^ready /);
-        if (child.exitCode !== null) throw new Error(`it ended: ${run.stderr}`);
-        return ready.length === count && ready.map((line) => line.slice("ready ".length));
-      },
-      PATIENCE_MS,
-    );
+    until(`${count} lines "ready"`, () => {
+      const ready = run.lines(/^ready /);
+      if (child.exitCode !== null) throw new Error(`it ended: ${run.stderr}`);
+      return ready.length === count && ready.map((line) => line.slice("ready ".length));
+    });
   t.after(async () => {
     if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
     await run.end;
@@ -126,7 +121,7 @@ test("a kill that nobody can catch leaves no runtime behind", async (t) => {
   const [url] = await run.ready(1);
   run.child.kill("SIGKILL");
   await within(PATIENCE_MS, "its end", run.end);
-  await until("a free port", () => isFree(new URL(url).port), PATIENCE_MS);
+  await until("a free port", () => isFree(new URL(url).port));
 });
 
 test("an invalid configuration ends with 1 and the report: line, cause and cure of every mistake", async (t) => {

@@ -11,7 +11,7 @@ import { startGatewayWith } from "./lib/gateway.mjs";
 import { startOrigin } from "./lib/origin.mjs";
 import { startRawOrigin } from "./lib/raw_origin.mjs";
 import { stopAll } from "./lib/stop.mjs";
-import { within } from "./lib/time.mjs";
+import { PATIENCE_MS, within } from "./lib/time.mjs";
 import { ISSUER, makeSecret, sign } from "./lib/tokens.mjs";
 import { request, talk } from "./lib/wire.mjs";
 
@@ -97,7 +97,7 @@ after(() => {
   return stopAll(gateway, origin, raw);
 });
 
-const soon = (what, promise) => within(15_000, what, promise);
+const soon = (what, promise) => within(PATIENCE_MS, what, promise);
 let key = 0;
 
 /** Opens a socket; a refusal rejects with its status. */

@@ -2,7 +2,7 @@
 
 import { Agent, request as begin } from "node:http";
 
-const PATIENCE_MS = 15_000;
+import { PATIENCE_MS } from "./time.mjs";
 
 /** A request to be written by hand: resolves with the response once its header is there. */
 export function open(url, { method = "GET", headers = {}, agent = new Agent() } = {}) {

@@ -13,7 +13,8 @@ class Origin {
   constructor(handle) {
     /** What was asked so far. */
     this.requests = [];
-    this.server = createServer({ requestTimeout: 0 }, (request, response) => {
+    // It closes no idle connection: a request that is sent at that very moment would be lost.
+    this.server = createServer({ requestTimeout: 0, keepAliveTimeout: 0 }, (request, response) => {
       this.requests.push({ method: request.method, url: request.url, headers: request.headers });
       response.on("error", () => {});
       handle(request, response, this);

@@ -3,9 +3,7 @@
 import { connect } from "node:net";
 
 import { cutResponse } from "./message.mjs";
-import { deferred, within } from "./time.mjs";
-
-const PATIENCE_MS = 10_000;
+import { deferred, PATIENCE_MS, within } from "./time.mjs";
 
 /** Lines of a request, without a body unless the last parts bring one. */
 export function request(line, ...fields) {

@@ -2,12 +2,12 @@
 
 import { Agent, request as begin } from "node:http";
 
+import { PATIENCE_MS } from "../lib/time.mjs";
 import { fields } from "./servers.mjs";
 
-const PATIENCE_MS = 15_000;
-
-// One connection for all requests to a port: many scenarios are many connections.
-const agent = new Agent({ keepAlive: true });
+// One connection for all requests to a port: many scenarios are many connections. An idle one is given up before the
+// runtime does it, after 5 s: a request that is sent at that very moment would be lost.
+const agent = new Agent({ keepAlive: true, timeout: 3_000 });
 
 /** Sends a request and reads the whole response. `headers` is a flat list of names and values. */
 export function send(port, method, path, headers, body) {

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { PATIENCE_MS } from "../lib/time.mjs";
 import { send } from "./client.mjs";
 import { behindDifferences, replyDifferences } from "./expect.mjs";
 import { duration } from "./file.mjs";
@@ -10,8 +11,6 @@ import { sign } from "./token.mjs";
 
 /** When every scenario starts: 1 January 2100, a Friday. In the future, so that no alarm of a Durable Object is due. */
 const START = Date.UTC(2100, 0, 1);
-
-const PATIENCE_MS = 10_000;
 
 /** Runs a scenario; rejects with what is not as expected. */
 export async function run(scenario, gateways) {

@@ -25,7 +25,7 @@ class Servers {
 
   async start(name, script) {
     const turns = new Map();
-    const server = createServer({ requestTimeout: 0 }, (request, response) => {
+    const server = createServer({ requestTimeout: 0, keepAliveTimeout: 0 }, (request, response) => {
       const parts = [];
       request.on("error", () => {});
       request.on("data", (part) => parts.push(part));
