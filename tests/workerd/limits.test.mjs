@@ -96,6 +96,16 @@ test("request 101 of 100 is refused at either edge, and nobody else's is", async
   assert.equal((await get("/hour/a", await as("bob"), 1)).status, 200);
 });
 
+test("all of a limit passes one request after the other, at one edge and at both in turn", async () => {
+  const edges = { first: () => 0, turns: (index) => index % 2 };
+  for (const [name, edge] of Object.entries(edges)) {
+    const user = await as(name);
+    const replies = await many(100, 1, (index) => get("/hour/a", user, edge(index)));
+    assert.deepEqual([...new Set(replies.map(({ status }) => status))], [200], name);
+    for (const last of [1, 0]) denied(await get("/hour/a", user, last), "hour");
+  }
+});
+
 test("one user's new token is the same user's", async () => {
   const first = await many(3, 1, async () => get("/other/a", await as("carol")));
   assert.deepEqual(

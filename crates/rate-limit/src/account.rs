@@ -19,6 +19,13 @@ pub(crate) use concurrency::InProgress;
 pub(crate) use quota::Escrow;
 pub(crate) use window::Ring;
 
+/// The last requests of a limit of which little comes back within a minute are lent to nobody: each asks, so that none is
+/// refused while others have some left.
+const LAST_ONES: u32 = 32;
+/// Of the rest, a holder may have one part of so many for each holder that comes. It has used it, with a part of what comes
+/// later, before the last ones are gone.
+const PARTS: u64 = 4;
+
 /// What a kind of limit offers at the authority.
 ///
 /// Prices, deposits and remains count in the kind's unit ([`Terms::price`]). Times are nanoseconds since the Unix epoch.

@@ -130,11 +130,37 @@ impl Holder {
         };
         self.circuits.succeeded(ask.object());
         self.receive(ask, &grants, charged, clock);
+        if !charged && let Some(decision) = self.decide_after_all(ask.object(), wants, now, clock) {
+            return decision;
+        }
         let mut verdicts: Vec<Verdict> = grants.iter().map(|grant| grant.verdict).collect();
         let receipt = self.receipt_of_answer(ask, wants, &grants).filter(|_| charged);
         let receipt = if charged { self.in_progress(ask.object(), wants, &mut verdicts, receipt) } else { receipt };
         let decision = self.decision(wants, verdicts, receipt, None, Decided::Authority);
         Decision { allowed: decision.allowed && charged, ..decision }
+    }
+
+    /// Lets a request pass that the object has refused, if this isolate has enough by now: while the question was on its
+    /// way, what is missing there may have been lent here.
+    fn decide_after_all(&mut self, object: &str, wants: &[Want], now: Duration, clock: u64) -> Option<Decision> {
+        let mut places = Vec::with_capacity(wants.len());
+        for want in wants {
+            let place = self.table.index(want.key())?;
+            let price = want.allowance().price(want.cost());
+            let entry = self.table.at(place).filter(|entry| entry.is_of(want))?;
+            let standing = entry.standing(want, price, clock);
+            if standing != Standing::Pays && want.mode() == Mode::Enforce {
+                return None;
+            }
+            places.push(Placed { place, price, standing, comes_back: want.charge() == Charge::Reserved });
+        }
+        if !self.pay(wants, &places, clock) {
+            return None;
+        }
+        let mut verdicts = self.verdicts(&places, now);
+        let receipt = self.receipt(wants, &places);
+        let receipt = self.in_progress(object, wants, &mut verdicts, receipt);
+        Some(self.decision(wants, verdicts, receipt, None, Decided::Lease))
     }
 
     /// Decides without an answer: by what is still live, then by the direction that each limit names.

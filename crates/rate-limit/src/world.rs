@@ -68,6 +68,8 @@ impl Definition {
 pub(crate) struct Weather {
     /// One way, at most, in milliseconds.
     pub(crate) latency_ms: u64,
+    /// One way, always: nothing overtakes anything.
+    pub(crate) steady_us: u64,
     pub(crate) lost_percent: u64,
     pub(crate) doubled_percent: u64,
     /// Chance that the object restarts before it answers, in thousandths.
@@ -265,6 +267,9 @@ impl World {
     }
 
     fn latency(&mut self) -> u64 {
+        if self.weather.steady_us > 0 {
+            return self.weather.steady_us * 1_000;
+        }
         if self.weather.latency_ms == 0 { 0 } else { self.random.below(self.weather.latency_ms * MILLI) }
     }
 
@@ -298,7 +303,7 @@ impl World {
                 self.send(holder, ask, Some(wants.to_vec()));
             }
         }
-        if self.weather.latency_ms == 0 {
+        if self.weather.latency_ms == 0 && self.weather.steady_us == 0 {
             self.run_until(self.now);
         }
     }
@@ -347,4 +352,5 @@ pub(crate) fn want(key: &str, rate: Rate, cost: u32) -> Want {
 
 mod measured;
 mod schedules;
+mod spread;
 mod users;

@@ -1,13 +1,13 @@
 //! What is lent of a kind that does not refill: plain requests, which are charged when they are lent.
 //!
-//! The sizes are those of escrow with halving: a lease is worth the demand of its lifetime and a quarter more, and at most
-//! half of what is left, divided by the number of holders that come. So the last requests of a window can still be
-//! granted one by one, and all holders together ask a number of times that grows with the logarithm of the window's size,
+//! The sizes are those of escrow with parts that shrink: a lease is worth the demand of its lifetime and a quarter more, and
+//! at most a fourth of what is left, divided by the number of holders that come. So the last requests of a window can still
+//! be granted one by one, and all holders together ask a number of times that grows with the logarithm of the window's size,
 //! which is optimal (Cormode, Muthukrishnan and Yi, "Algorithms for distributed functional monitoring").
 
 use std::collections::BTreeMap;
 
-use crate::account::Borrower;
+use crate::account::{Borrower, PARTS};
 use crate::answer::Loan;
 use crate::mutation::{Mutation, makes};
 use crate::question::{Held, Remains};
@@ -105,7 +105,8 @@ impl Leases {
         let before = known.lease.filter(|lease| lease.until > now);
         let left = before.map_or(0, |lease| lease.units);
         let missing = worth(borrower.demand, lifetime).saturating_sub(left);
-        let deposit = missing.min(half(available, active));
+        let most = part(available, active, u64::from(borrower.cost)).saturating_sub(left);
+        let deposit = missing.min(most);
         let units = left.saturating_add(deposit);
         if units < u64::from(borrower.cost).saturating_mul(LEAST_COSTS) {
             return None;
@@ -211,6 +212,12 @@ impl Leases {
 fn worth(demand: u64, lifetime: u128) -> u64 {
     let thousandths = u128::from(demand).saturating_mul(lifetime).saturating_mul(5) / (4 * SECOND);
     u64::try_from(thousandths / 1_000).unwrap_or(u64::MAX)
+}
+
+/// What one holder may have of what is left: a fourth for each of those who come. Less than three requests save no question.
+fn part(available: u64, active: u64, cost: u64) -> u64 {
+    let most = available.checked_div(active.saturating_mul(PARTS)).unwrap_or(0);
+    if most < cost.saturating_mul(LEAST_COSTS) { 0 } else { most }
 }
 
 /// Half of what there is for each of those who come, rounded up.

@@ -11,7 +11,7 @@ mod row;
 use std::time::Duration;
 
 use crate::account::leases::{LONGEST_LIFETIME, Leases, RESERVE_LIFETIME};
-use crate::account::{Borrower, Kind, Report, Row, leases, next_era};
+use crate::account::{Borrower, Kind, LAST_ONES, Report, Row, leases, next_era};
 use crate::allowance::Windows;
 use crate::answer::Loan;
 use crate::nanos::{CLOCK_TOLERANCE, duration};
@@ -240,7 +240,7 @@ impl Kind for Escrow {
 
     fn lend(&mut self, borrower: &Borrower) -> Option<Loan> {
         let longest = self.remaining_time().saturating_sub(GUARD);
-        let lent = self.leases.lend(borrower, self.now, self.available(), longest)?;
+        let lent = self.leases.lend(borrower, self.now, self.available().saturating_sub(LAST_ONES.into()), longest)?;
         Some(self.lent(lent))
     }
 

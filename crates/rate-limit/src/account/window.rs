@@ -11,7 +11,7 @@ mod row;
 mod slots;
 
 use crate::account::leases::{Leases, Lent};
-use crate::account::{Borrower, Kind, Report, Row, next_era};
+use crate::account::{Borrower, Kind, LAST_ONES, Report, Row, next_era};
 use crate::allowance::Window;
 use crate::answer::Loan;
 use crate::nanos::duration;
@@ -23,6 +23,7 @@ use slots::Slots;
 /// Up to this length of a window, a row covers all that is left of it: rows would be due several times a second else. An
 /// object that is idle stays in memory for ten seconds, and after those the row counts no more.
 const SHORT: u128 = 5_000_000_000;
+const MINUTE: u128 = 60_000_000_000;
 /// For how many holders a ticket is remembered.
 const MAX_TICKETS: usize = 4_000;
 
@@ -139,6 +140,11 @@ impl Ring {
     /// The longest lifetime of a lease: an eighth of the window, because what it holds comes free that much later.
     fn longest(&self) -> u128 {
         self.per / 8
+    }
+
+    /// What is lent to nobody. In a short window, whatever a client misses is back soon.
+    fn last_ones(&self) -> u64 {
+        if self.per < MINUTE { 0 } else { LAST_ONES.into() }
     }
 
     fn lent(&mut self, lent: &Lent) -> Loan {
@@ -259,7 +265,8 @@ impl Kind for Ring {
     }
 
     fn lend(&mut self, borrower: &Borrower) -> Option<Loan> {
-        let lent = self.leases.lend(borrower, self.now, self.available(), self.longest())?;
+        let lent =
+            self.leases.lend(borrower, self.now, self.available().saturating_sub(self.last_ones()), self.longest())?;
         Some(self.lent(&lent))
     }
 

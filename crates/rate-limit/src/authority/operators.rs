@@ -106,7 +106,7 @@ mod tests {
         let row = &writes[0].row;
         let write = Authority::new(2).clear(&peek(NOW), Some(row), NOW).unwrap();
         let mut third = Authority::new(3);
-        assert!(third.look(&peek(NOW), Some(&write.row), NOW).unwrap().used >= 50);
+        assert!(third.look(&peek(NOW), Some(&write.row), NOW).unwrap().used >= 17);
         third.load("key", Some(&write.row), NOW);
         third.answer(&ask(2, NOW), NOW).unwrap();
         let later = NOW + Duration::from_secs(12);

@@ -40,9 +40,14 @@ pub(super) struct Entry {
     frozen: Option<Remains>,
     /// The question of the latest answer that lent something. Answers to earlier ones lend nothing any more.
     last_loan: u64,
+    /// The question of the latest answer.
+    last_answer: u64,
     /// Answers to questions up to this one belong to an entry that was forgotten.
     born: u64,
     quiet: Option<Quiet>,
+    /// When the object said that there is nothing. An answer to a question that was sent after this may say that there is
+    /// something again; one that was under way then can't.
+    refused_at: Option<u64>,
     /// There was a shortage when the object last answered.
     short: bool,
     /// What the object had when it last answered.
@@ -89,8 +94,10 @@ impl Entry {
             reserve: None,
             frozen: None,
             last_loan: 0,
+            last_answer: 0,
             born,
             quiet: None,
+            refused_at: None,
             short: false,
             elsewhere: 0,
             asked_at: None,
@@ -187,7 +194,7 @@ impl Entry {
             // A request in progress is no debt that could be repaid.
             _ if self.permits.is_some() => Standing::Asks,
             // The object has said that there is nothing: to owe again would be to exceed the limit again.
-            Accuracy::Bounded { .. } if self.quiet.is_some() => Standing::Asks,
+            Accuracy::Bounded { .. } if self.refused_at.is_some() || self.quiet.is_some() => Standing::Asks,
             Accuracy::Bounded { parts_per_million } => {
                 let bound = u128::from(want.allowance().capacity()).saturating_mul(u128::from(parts_per_million));
                 let owed = self.debt.saturating_add(self.debt_sent).saturating_add(u64::from(want.cost()));

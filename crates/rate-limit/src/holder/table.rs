@@ -57,6 +57,11 @@ impl Table {
         (place, forgotten)
     }
 
+    /// Returns the place of a key's entry, if it is there.
+    pub(super) fn index(&self, key: &str) -> Option<usize> {
+        self.places.get(key).copied()
+    }
+
     pub(super) fn at(&mut self, place: usize) -> Option<&mut Entry> {
         self.entries.get_mut(place)
     }

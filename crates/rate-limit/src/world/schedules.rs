@@ -16,6 +16,7 @@ fn any_weather(random: &mut Random) -> Weather {
     let from = random.below(20) * SECOND;
     Weather {
         latency_ms: [0, 5, 80, 400][random.below(4) as usize],
+        steady_us: 0,
         lost_percent: [0, 0, 2, 20][random.below(4) as usize],
         doubled_percent: [0, 0, 5][random.below(3) as usize],
         restart_permille: [0, 0, 1, 20][random.below(4) as usize],

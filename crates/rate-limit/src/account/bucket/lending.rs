@@ -4,7 +4,7 @@ use super::Bucket;
 use super::fair::{Fair, LENDABLE};
 use super::level::{WHOLE, refill, time_for};
 use super::loans::Promise;
-use crate::account::Borrower;
+use crate::account::{Borrower, LAST_ONES, PARTS};
 use crate::answer::Loan;
 use crate::rate::Rate;
 
@@ -84,10 +84,7 @@ impl Bucket {
         let each = lendable.checked_div(self.fair.members).unwrap_or(lendable);
         let fair = if is_scarce { each } else { part.max(each) }.max(held);
         let lendable = lendable.saturating_sub(others.capacity).min(fair);
-        // Half of what is here, or less where several ask, so that one that comes a moment later finds as much. When there
-        // has been next to nothing for a while, nobody is served better by what lies here.
-        let parts = if self.is_short() { 1 } else { self.fair.members.clamp(1, 3).saturating_add(1) };
-        let most = self.level.units().checked_div(parts).unwrap_or(0);
+        let most = self.most_to_hold(price).saturating_sub(if self.is_slow() { held } else { 0 });
         let whole = |units: u64| (units / self.rate.interval_nanos()).saturating_mul(interval);
         let deposit = whole(wanted.min(most).min(lendable.saturating_sub(held)));
         let held = held.saturating_add(deposit);
@@ -109,6 +106,29 @@ impl Bucket {
         self.charged = self.charged.saturating_add(deposit);
         self.clip();
         Some(Loan { share: u32::try_from(share).unwrap_or(u32::MAX), capacity, deposit, lifetime_ms })
+    }
+
+    /// Returns how much of what is here one holder may have.
+    fn most_to_hold(&self, price: u64) -> u64 {
+        let (units, members) = (self.level.units(), self.fair.members.max(1));
+        if self.is_short() {
+            // When there has been next to nothing for a while, nobody is served better by what lies here.
+            units
+        } else if self.is_slow() {
+            let last = self.rate.increment(LAST_ONES).max(price);
+            let most = units.saturating_sub(last).checked_div(members.saturating_mul(PARTS)).unwrap_or(0);
+            // Less saves no question.
+            if most < price.saturating_mul(3) { 0 } else { most }
+        } else {
+            // Half, or less where several ask, so that one that comes a moment later finds as much.
+            units.checked_div(members.min(3).saturating_add(1)).unwrap_or(0)
+        }
+    }
+
+    /// Returns whether it takes so long until something comes back that a client misses what lies at another isolate: at
+    /// 120 requests a minute and below.
+    fn is_slow(&self) -> bool {
+        self.rate.interval_nanos().get() >= SECOND_OF_REFILL / 2
     }
 
     /// Lends a slice of the reserve: half of what is left of it, at least one request. It comes out of what the bucket

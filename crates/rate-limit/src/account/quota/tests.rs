@@ -107,7 +107,7 @@ fn questions_of_yesterday_and_of_clocks_that_are_far_off() {
 }
 
 #[test]
-fn a_lease_is_worth_the_demand_and_at_most_half_of_what_is_left() {
+fn a_lease_is_worth_the_demand_and_at_most_a_fourth_of_what_is_left_before_the_last_ones() {
     let now = at("2026-07-01T12:00:00Z");
     let deposit = |requests, demand| {
         let mut account = opened(requests, None, now);
@@ -116,10 +116,10 @@ fn a_lease_is_worth_the_demand_and_at_most_half_of_what_is_left() {
     };
     // Ten a second for two seconds, and a quarter more.
     assert_eq!(deposit(1_000, 10_000), Some((25, 2_000)));
-    assert_eq!(deposit(40, 10_000), Some((20, 2_000)));
-    assert_eq!(deposit(5, 10_000), Some((3, 2_000)));
+    assert_eq!(deposit(100, 10_000), Some((17, 2_000)));
     // Less than three requests save no question.
-    assert_eq!(deposit(4, 10_000), None);
+    assert_eq!(deposit(44, 10_000), Some((3, 2_000)));
+    assert_eq!(deposit(43, 10_000), None);
     assert_eq!(deposit(1_000, 1_000), None);
     assert_eq!(deposit(1_000, 0), None);
 }

@@ -74,7 +74,7 @@ fn tickets_come_due_one_after_the_other() {
 
 #[test]
 fn what_is_lent_is_charged_where_the_lease_ends() {
-    let mut account = opened(100, 64_000, None, START);
+    let mut account = opened(400, 64_000, None, START);
     let borrower = Borrower { holder: 1, sequence: 1, demand: 10_000, cost: 1, lease: 0, held: 0 };
     let loan = account.lend(&borrower).unwrap();
     assert_eq!((loan.deposit, loan.lifetime_ms), (25, 2_000));
@@ -86,7 +86,7 @@ fn what_is_lent_is_charged_where_the_lease_ends() {
 
 #[test]
 fn what_is_left_of_a_lease_moves_on_with_it_and_what_was_spent_does_not() {
-    let mut account = opened(100, 64_000, None, START);
+    let mut account = opened(400, 64_000, None, START);
     let borrower = Borrower { holder: 1, sequence: 1, demand: 10_000, cost: 1, lease: 0, held: 0 };
     account.lend(&borrower).unwrap();
     account.advance(START + SECOND);
@@ -97,14 +97,14 @@ fn what_is_left_of_a_lease_moves_on_with_it_and_what_was_spent_does_not() {
         held: Some(&Held { id: 1, share: 0, capacity: 10, stored: 0 }),
     });
     let loan = account.lend(&Borrower { sequence: 2, ..borrower }).unwrap();
-    assert_eq!((loan.deposit, loan.lifetime_ms), (38, 4_000));
+    assert_eq!((loan.deposit, loan.lifetime_ms), (40, 4_000));
     account.advance(START + 67 * SECOND);
-    assert_eq!(account.slots.sum(), 48);
+    assert_eq!(account.slots.sum(), 50);
 }
 
 #[test]
 fn what_remains_of_a_lease_is_taken_back_once() {
-    let mut account = opened(100, 64_000, None, START);
+    let mut account = opened(400, 64_000, None, START);
     account.lend(&Borrower { holder: 1, sequence: 7, demand: 10_000, cost: 1, lease: 0, held: 0 }).unwrap();
     account.advance(START + 3 * SECOND);
     for (holder, id, sum) in [(1, 6, 25), (2, 7, 25), (1, 7, 5), (1, 7, 5)] {

@@ -34,23 +34,10 @@ impl Entry {
             self.frozen = None;
         }
         let deposit = grant.loan.map_or(0, |loan| loan.deposit);
-        let unit = self.allowance.price(1);
-        self.elsewhere = match grant.verdict {
-            Verdict::Allowed { remaining, .. } => {
-                let held = item.held.map_or(0, |held| held.stored).saturating_sub(item.paid);
-                remaining.saturating_mul(unit).saturating_sub(held).saturating_sub(deposit)
-            }
-            Verdict::Denied { remaining, .. } => remaining.saturating_mul(unit).saturating_sub(deposit),
-            Verdict::Open | Verdict::Closed { .. } => 0,
-        };
-        let hold = nanos(grant.hold);
-        self.short = hold > 0 && grant.scarce;
-        if hold == 0 {
-            self.quiet = None;
-        } else {
-            let price = self.allowance.price(item.cost).saturating_sub(item.paid).max(1);
-            let until = now.saturating_add(hold.min(LONGEST_DENIAL));
-            self.quiet = Some(Quiet { until, fits_at: now.saturating_add(hold), price });
+        // An answer that was overtaken by a later one says what was, not what is. But nothing comes of nothing.
+        if question.sequence > self.last_answer || !grant.hold.is_zero() {
+            self.last_answer = self.last_answer.max(question.sequence);
+            self.believe(item, grant, deposit, question, now);
         }
         if let Some(loan) = grant.loan.as_ref().filter(|_| self.permits.is_none()) {
             let later = Lease::new(question.sequence, loan, question.sent, now);
@@ -64,6 +51,33 @@ impl Entry {
                 None if later.is_live(now) => self.reserve = Some(later),
                 None => {}
             }
+        }
+    }
+
+    /// Takes in what the object has, and when to ask it again.
+    fn believe(&mut self, item: &Item, grant: &Grant, deposit: u64, question: Sent, now: u64) {
+        let unit = self.allowance.price(1);
+        self.elsewhere = match grant.verdict {
+            Verdict::Allowed { remaining, .. } => {
+                let held = item.held.map_or(0, |held| held.stored).saturating_sub(item.paid);
+                remaining.saturating_mul(unit).saturating_sub(held).saturating_sub(deposit)
+            }
+            Verdict::Denied { remaining, .. } => remaining.saturating_mul(unit).saturating_sub(deposit),
+            Verdict::Open | Verdict::Closed { .. } => 0,
+        };
+        let hold = nanos(grant.hold);
+        if hold > 0 {
+            self.refused_at = Some(now);
+        } else if self.refused_at.is_some_and(|at| question.sent >= at) {
+            self.refused_at = None;
+        }
+        self.short = hold > 0 && grant.scarce;
+        if hold == 0 {
+            self.quiet = None;
+        } else {
+            let price = self.allowance.price(item.cost).saturating_sub(item.paid).max(1);
+            let until = now.saturating_add(hold.min(LONGEST_DENIAL));
+            self.quiet = Some(Quiet { until, fits_at: now.saturating_add(hold), price });
         }
     }
 
