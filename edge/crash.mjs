@@ -5,7 +5,7 @@ import config from "../build/config.bin";
 
 // The request gets a plain answer, and the log the reason.
 export function crashed(error) {
-  if (error instanceof WebAssembly.RuntimeError) startOver();
+  recover(error);
   console.error(JSON.stringify({ error: "crashed", reason: String(error?.message ?? error) }));
   const problem = {
     type: "tag:tidegate,2026:problem/internal",
@@ -25,7 +25,8 @@ export function crashed(error) {
 }
 
 // After a trap the memory may be half written or locked: the next request gets a fresh one.
-function startOver() {
+export function recover(error) {
+  if (!(error instanceof WebAssembly.RuntimeError)) return;
   resetState();
   start(new Uint8Array(config));
 }

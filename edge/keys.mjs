@@ -29,21 +29,25 @@ const ALGORITHMS = {
   ],
 };
 
-// Imported keys, by fingerprint and algorithm. Key sets are small; a full map is dropped whole.
+// Imported keys, each with what `verify` wants to know, by algorithm and fingerprint. Key sets are small; a full map is
+// dropped whole.
 const keys = new Map();
 const KEYS_MAX = 256;
 
-// Checks one signature with one key. A key that can't be imported rejects.
-export async function verify(algorithm, fingerprint, jwk, signingInput, signature) {
+const id = (algorithm, fingerprint) => `${algorithm} ${fingerprint}`;
+
+// Imports a key for `verify`. One that can't be imported rejects.
+export async function importKey(algorithm, fingerprint, jwk) {
   const bits = Number(algorithm.slice(2));
   const [imported, verified] =
     algorithm === "EdDSA" ? ["Ed25519", "Ed25519"] : ALGORITHMS[algorithm.slice(0, 2)](`SHA-${bits}`, bits);
-  const id = `${algorithm} ${fingerprint}`;
-  let key = keys.get(id);
-  if (key === undefined) {
-    key = await crypto.subtle.importKey("jwk", JSON.parse(jwk), imported, false, ["verify"]);
-    if (keys.size >= KEYS_MAX) keys.clear();
-    keys.set(id, key);
-  }
-  return crypto.subtle.verify(verified, key, signature, new TextEncoder().encode(signingInput));
+  const key = await crypto.subtle.importKey("jwk", JSON.parse(jwk), imported, false, ["verify"]);
+  if (keys.size >= KEYS_MAX) keys.clear();
+  keys.set(id(algorithm, fingerprint), { key, verified });
+}
+
+// Checks one signature with one key; undefined if the key is not imported. The bytes are read before this returns.
+export function verify(algorithm, fingerprint, signingInput, signature) {
+  const known = keys.get(id(algorithm, fingerprint));
+  return known && crypto.subtle.verify(known.verified, known.key, signature, signingInput);
 }

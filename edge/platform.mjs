@@ -43,11 +43,6 @@ export function forward(number, request, attempt, timeoutMs, raw) {
   });
 }
 
-// A promise that may reject becomes one that resolves to an answer.
-export function rescued(promise) {
-  return promise.catch(crashed);
-}
-
 // A response that goes out when a promise has ended, whichever way.
 export function onceEnded(promise, response) {
   const go = () => response;

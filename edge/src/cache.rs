@@ -7,12 +7,11 @@ use tidegate_gateway::platform::Behind;
 use tidegate_gateway::reply::{After, Bring, Forgotten, Freshen, Store};
 use tidegate_gateway::{BEHIND_MAX, BEHIND_TIMEOUT, SHELVED_MAX, shelve, unshelve};
 use wasm_bindgen::{JsCast, JsError, JsValue};
-use wasm_bindgen_futures::future_to_promise;
 use web_sys::Response;
 
 use crate::kept::{KeptResponse, Stored, kept_of, updated_kept};
 use crate::platform::{Workers, milliseconds, settled};
-use crate::{js, state};
+use crate::{js, state, work};
 
 /// Whether the client gets the body of an origin's response as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +72,7 @@ impl Workers {
     }
 
     fn later(&self, work: impl Future<Output = Result<(), JsError>> + 'static, what: &str) {
-        let promise = future_to_promise(async move { work.await.map(|()| JsValue::UNDEFINED).map_err(JsValue::from) });
-        self.background(&promise, what);
+        self.background(&work::for_nobody(work), what);
     }
 
     async fn store(self, store: Store, copy: Response) -> Result<(), JsError> {

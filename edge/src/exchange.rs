@@ -1,7 +1,6 @@
 //! An exchange with an origin, as JavaScript carries it out: see `forward` in `platform.mjs`.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use js_sys::Promise;
@@ -9,45 +8,19 @@ use tidegate_gateway::forward::PROXY_FIELDS;
 use tidegate_gateway::{Answered, Attempt, Conclusion, Exchange, Head, Permitted};
 use tidegate_http_cache::Fields;
 use wasm_bindgen::prelude::{JsError, JsValue, wasm_bindgen};
-use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use web_sys::Response;
 
 use crate::cache::Body;
 use crate::head::RequestHead;
 use crate::kept::Stored;
+use crate::numbered::Numbered;
 use crate::platform::Workers;
-use crate::{held, js, reply, state};
+use crate::work::{Audience, Settled};
+use crate::{held, js, reply, state, work};
 
 thread_local! {
-    static UNDER_WAY: RefCell<UnderWay> = RefCell::default();
-}
-
-/// The exchanges that JavaScript carries out, by the number that it reports back with.
-///
-/// A number instead of an object, because registering an object's finalizer costs a tenth of a small request. A request
-/// that the runtime cancels never reports back: what is overdue is dropped when others come.
-struct UnderWay {
-    last: u32,
-    exchanges: BTreeMap<u32, OriginExchange>,
-}
-
-impl Default for UnderWay {
-    /// The first number is drawn: an exchange of an instance that trapped must not meet one of its successor's.
-    fn default() -> Self {
-        Self { last: state::random() as u32, exchanges: BTreeMap::new() }
-    }
-}
-
-impl UnderWay {
-    fn insert(&mut self, exchange: OriginExchange, now: Duration) -> u32 {
-        self.last = self.last.wrapping_add(1);
-        // All are looked at once in a while: one with a long timeout must not keep the others.
-        if self.last.is_multiple_of(256) {
-            self.exchanges.retain(|_, exchange| exchange.overdue >= now);
-        }
-        self.exchanges.insert(self.last, exchange);
-        self.last
-    }
+    /// The exchanges that JavaScript carries out.
+    static UNDER_WAY: RefCell<Numbered<OriginExchange>> = RefCell::default();
 }
 
 /// One request on its way to an origin.
@@ -56,16 +29,6 @@ struct OriginExchange {
     head: RequestHead,
     platform: Workers,
     audience: Audience,
-    /// When JavaScript must have reported back: its timer rings before.
-    overdue: Duration,
-}
-
-/// Who waits for the origin's response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Audience {
-    Client,
-    /// It only has to be stored.
-    Nobody,
 }
 
 /// How long after its timeout an exchange is given up.
@@ -79,10 +42,12 @@ pub(crate) fn send(exchange: Box<Exchange<Stored>>, head: RequestHead, platform:
 /// Asks for the successor of a stored response once the reply is on its way, unless somebody else does.
 pub(crate) fn revalidate(exchange: Box<Exchange<Stored>>, head: RequestHead, platform: Workers) {
     let context = platform.clone();
-    let work = future_to_promise(async move {
+    let work = work::for_nobody(async move {
         match exchange.permitted(state::memory(), &platform).await {
-            Permitted::Go(exchange) => JsFuture::from(begin(exchange, head, platform, Audience::Nobody)).await,
-            Permitted::Done(after) => platform.after(after, None, Body::Free).map(|_| JsValue::UNDEFINED),
+            Permitted::Go(exchange) => {
+                Settled::from(begin(exchange, head, platform, Audience::Nobody)).await.map(|_| ())
+            }
+            Permitted::Done(after) => platform.after(after, None, Body::Free).map(|_| ()),
         }
     });
     context.background(&work, "revalidating a stored response");
@@ -95,22 +60,23 @@ fn begin(exchange: Box<Exchange<Stored>>, head: RequestHead, platform: Workers, 
     let body = if head.has_body() { "1" } else { "" };
     let lines = [head.method(), body, url.as_str(), &removed, set, ""].join("\n");
     let timeout_ms = timeout.as_secs_f64() * 1_000.0;
+    // When JavaScript must have reported back: its timer rings before.
     let overdue = sent.saturating_add(timeout).saturating_add(GRACE);
     // The handle is cloned: the request's method of that name would copy the body.
     let request = Clone::clone(head.request());
-    let exchange = OriginExchange { exchange, head, platform, audience, overdue };
-    let number = UNDER_WAY.with_borrow_mut(|under_way| under_way.insert(exchange, sent));
+    let exchange = OriginExchange { exchange, head, platform, audience };
+    let number = UNDER_WAY.with_borrow_mut(|under_way| under_way.insert(exchange, overdue, sent));
     js::forward(number, &request, &lines, timeout_ms, raw)
 }
 
 fn take(number: u32) -> Result<OriginExchange, JsValue> {
-    let taken = UNDER_WAY.with_borrow_mut(|under_way| under_way.exchanges.remove(&number));
+    let taken = UNDER_WAY.with_borrow_mut(|under_way| under_way.take(number));
     taken.ok_or_else(|| JsError::new("the exchange was given up").into())
 }
 
 impl OriginExchange {
     fn conclude(self, answered: Answered<'_>, response: Option<&Response>) -> Result<JsValue, JsValue> {
-        let Self { exchange, head, platform, audience, overdue: _ } = self;
+        let Self { exchange, head, platform, audience } = self;
         let conclusion = exchange.answered(answered, &head, state::memory(), state::now());
         platform.renew();
         match (conclusion, audience) {

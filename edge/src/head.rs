@@ -6,10 +6,10 @@ use tidegate_gateway::Head;
 use tidegate_gateway::platform::Content;
 use tidegate_steering::Location;
 use wasm_bindgen::prelude::{JsError, JsValue};
-use wasm_bindgen_futures::JsFuture;
 use web_sys::Request;
 
 use crate::js;
+use crate::work::Settled;
 
 /// The head of a `web_sys::Request`, as `head.mjs` writes it.
 pub(crate) struct RequestHead {
@@ -181,7 +181,7 @@ impl Head for RequestHead {
     }
 
     async fn content(&self, bytes_max: usize) -> Content {
-        match JsFuture::from(js::text(&self.request, bytes_max)).await {
+        match Settled::from(js::text(&self.request, bytes_max)).await {
             Ok(text) => text.as_string().map_or(Content::TooLarge, Content::Text),
             Err(_) => Content::Unreadable,
         }

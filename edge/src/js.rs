@@ -27,20 +27,21 @@ extern "C" {
     #[wasm_bindgen(js_name = keySet)]
     pub(crate) fn key_set(url: &str, timeout_ms: f64, bytes_max: f64) -> Promise;
 
+    #[wasm_bindgen(js_name = importKey)]
+    pub(crate) fn import_key(algorithm: &str, fingerprint: &str, jwk: &str) -> Promise;
+
+    #[wasm_bindgen(catch)]
     pub(crate) fn verify(
         algorithm: &str,
         fingerprint: &str,
-        jwk: &str,
-        signing_input: &str,
+        signing_input: &[u8],
         signature: &[u8],
-    ) -> Promise;
+    ) -> Result<Option<Promise>, JsValue>;
 }
 
 #[wasm_bindgen(raw_module = "../edge/platform.mjs")]
 extern "C" {
     pub(crate) fn forward(number: u32, request: &Request, attempt: &str, timeout_ms: f64, raw: bool) -> Promise;
-
-    pub(crate) fn rescued(promise: &Promise) -> Promise;
 
     #[wasm_bindgen(js_name = onceEnded)]
     pub(crate) fn once_ended(promise: &Promise, response: &JsValue) -> Promise;
@@ -68,6 +69,12 @@ extern "C" {
     pub(crate) fn log(line: &str);
 
     pub(crate) fn seed() -> u64;
+}
+
+#[wasm_bindgen(raw_module = "../edge/work.mjs")]
+extern "C" {
+    #[wasm_bindgen(js_name = onceSettled)]
+    pub(crate) fn once_settled(promise: &Promise, number: u32, is_for_client: bool) -> Promise;
 }
 
 #[wasm_bindgen(raw_module = "../edge/bodies.mjs")]

@@ -11,20 +11,17 @@ mod held;
 mod js;
 mod kept;
 mod limiter_do;
+mod numbered;
 mod platform;
 mod purge_do;
 mod reply;
 mod sql;
 mod state;
-
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+mod work;
 
 use js_sys::Object;
 use tidegate_gateway::{Step, admit};
 use wasm_bindgen::prelude::{JsError, JsValue, wasm_bindgen};
-use wasm_bindgen_futures::future_to_promise;
 use web_sys::Request;
 
 use crate::cache::Body;
@@ -36,6 +33,7 @@ pub use crate::exchange::{answered, failed, timed_out};
 pub use crate::held::ended;
 pub use crate::limiter_do::LimiterObject;
 pub use crate::purge_do::PurgeObject;
+pub use crate::work::go_on;
 
 /// Loads the compiled configuration: once an isolate, before its first request.
 ///
@@ -53,7 +51,7 @@ pub fn start(config: &[u8]) -> Result<(), JsError> {
 /// The runtime refused a call that it never refuses. The promise never rejects: `crashed` in `crash.mjs` answers instead.
 #[wasm_bindgen]
 pub fn begin(request: Request, env: Object, ctx: JsValue) -> Result<JsValue, JsValue> {
-    now_or_later(Box::pin(serve(request, env, ctx)))
+    work::for_client(serve(request, env, ctx))
 }
 
 async fn serve(request: Request, env: Object, ctx: JsValue) -> Result<JsValue, JsValue> {
@@ -77,13 +75,5 @@ async fn serve(request: Request, env: Object, ctx: JsValue) -> Result<JsValue, J
             response
         }
         Step::Forward(exchange) => Ok(exchange::send(exchange, head, platform)),
-    }
-}
-
-/// Polls once: what is ready at the first poll never becomes a promise.
-fn now_or_later(mut future: Pin<Box<dyn Future<Output = Result<JsValue, JsValue>>>>) -> Result<JsValue, JsValue> {
-    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(value) => value,
-        Poll::Pending => Ok(js::rescued(&future_to_promise(future)).into()),
     }
 }

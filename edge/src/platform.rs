@@ -13,11 +13,11 @@ use tidegate_gateway::{
 };
 use tidegate_http_cache::purge::Generations;
 use wasm_bindgen::{JsCast, JsError, JsValue};
-use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use web_sys::Response;
 
 use crate::kept::{KeptResponse, Stored};
-use crate::{js, state};
+use crate::work::Settled;
+use crate::{js, state, work};
 
 /// How long a key set may take, and how long it may be.
 const KEY_SET_TIMEOUT_MS: f64 = 5_000.0;
@@ -56,9 +56,9 @@ impl Workers {
     /// Fetches an issuer's keys once the reply is on its way.
     pub(crate) fn refresh_keys(&self, issuer: Rc<Issuer>) {
         let platform = self.clone();
-        let work = future_to_promise(async move {
+        let work = work::for_nobody(async move {
             let refreshed = refresh_keys(&issuer, state::memory(), &platform).await;
-            refreshed.map(|()| JsValue::UNDEFINED).map_err(JsValue::from)
+            refreshed.map_err(|reason| JsError::new(&reason))
         });
         js::after(&self.ctx, &work, "refresh of a key set");
     }
@@ -72,9 +72,9 @@ impl Workers {
         let renewals = state::memory().borrow_mut().take_renewals();
         for renewal in renewals {
             let platform = self.clone();
-            let work = future_to_promise(async move {
+            let work = work::for_nobody(async move {
                 let renewed = renew(renewal, state::memory(), &platform).await;
-                renewed.map(|()| JsValue::UNDEFINED).map_err(|failure| JsError::new(&failure.reason()).into())
+                renewed.map_err(|failure| JsError::new(&failure.reason()))
             });
             js::after(&self.ctx, &work, "renewal of a limit's lease");
         }
@@ -83,9 +83,9 @@ impl Workers {
     /// Asks the purge log; the promise ends when it has answered, or did not in time.
     pub(crate) fn learn(&self, news: News) -> Promise {
         let platform = self.clone();
-        let work = future_to_promise(async move {
+        let work = work::for_nobody(async move {
             let learnt = learn(news, state::memory(), &platform).await;
-            learnt.map(|()| JsValue::UNDEFINED).map_err(|error| JsError::new(&error.reason).into())
+            learnt.map_err(|error| JsError::new(&error.reason))
         });
         js::after(&self.ctx, &work, "news of purges");
         work
@@ -138,8 +138,17 @@ impl Platform for Workers {
 
     async fn verify(&self, check: SignatureCheck<'_>) -> Result<bool, Unreachable> {
         let SignatureCheck { algorithm, key, signing_input, signature } = check;
-        let promise = js::verify(algorithm.name(), key.fingerprint(), &key.import_jwk(), signing_input, signature);
-        Ok(settled(promise).await?.is_truthy())
+        let (algorithm, fingerprint) = (algorithm.name(), key.fingerprint());
+        let verify =
+            || js::verify(algorithm, fingerprint, signing_input.as_bytes(), signature).map_err(|error| reason(&error));
+        let begun = match verify()? {
+            Some(begun) => begun,
+            None => {
+                settled(js::import_key(algorithm, fingerprint, &key.import_jwk())).await?;
+                verify()?.ok_or_else(|| Unreachable::new("the key was dropped"))?
+            }
+        };
+        Ok(settled(begun).await?.is_truthy())
     }
 
     async fn ask(&self, object: &str, purpose: Purpose, message: Vec<u8>) -> Result<Vec<u8>, AskFailure> {
@@ -153,7 +162,7 @@ impl Platform for Workers {
             Purpose::Reset => "reset",
         };
         let promise = js::ask(&namespace.map_err(AskFailure::Unreachable)?, object, method, message, timeout_ms);
-        match JsFuture::from(promise).await {
+        match Settled::from(promise).await {
             Ok(answer) => Ok(Uint8Array::new(&answer).to_vec()),
             Err(error) if is_overload(&error) => Err(AskFailure::Overloaded),
             Err(error) => Err(AskFailure::Unreachable(reason(&error))),
@@ -209,7 +218,7 @@ pub(crate) fn milliseconds(duration: Duration) -> f64 {
 
 /// Waits for a promise; what it rejects with becomes the reason.
 pub(crate) async fn settled(promise: Promise) -> Result<JsValue, Unreachable> {
-    JsFuture::from(promise).await.map_err(|error| reason(&error))
+    Settled::from(promise).await.map_err(|error| reason(&error))
 }
 
 fn reason(error: &JsValue) -> Unreachable {
