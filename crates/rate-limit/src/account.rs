@@ -80,6 +80,9 @@ pub(crate) trait Kind {
     /// has expired by this clock. A loan replaces the one that the holder has, whose promises are kept until they expire.
     fn lend(&mut self, borrower: &Borrower) -> Option<Loan>;
 
+    /// Sets aside what slices of the reserve are lent from, so that it is not counted as left from the first question on.
+    fn set_aside(&mut self);
+
     /// Lends a slice of the reserve, if the holder has none.
     fn lend_reserve(&mut self, borrower: &Borrower) -> Option<Loan>;
 

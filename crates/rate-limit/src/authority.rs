@@ -98,6 +98,11 @@ impl Authority {
         for item in &question.items {
             self.open(item)?;
         }
+        for item in question.items.iter().filter(|item| item.flags.reserve) {
+            if let Some(account) = self.account(&item.key) {
+                account.kind_mut().set_aside();
+            }
+        }
         for item in question.items.iter().filter(|_| changes) {
             self.reconcile(item, question);
         }

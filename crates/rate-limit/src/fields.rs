@@ -8,8 +8,10 @@
 //!   10 in 100 ms is `q=100;w=1`.
 //! - `tidegate-burst`: the burst, where it differs from `q`. Section 3.1 wants a vendor's name in front of such a
 //!   parameter.
-//! - `r`: how many requests of cost one fit at this moment, at most the burst. When any limit denies the request, none
-//!   is charged, and `r` is what it was before.
+//! - `r`: how many requests of cost one fit at this moment, at most the burst, as far as this isolate knows: what it was
+//!   lent and has not used, and what the object had when it answered last. Not what other isolates were lent, and not what
+//!   is set aside for when the object cannot be asked. When any limit denies the request, none is charged, and `r` is what
+//!   it was before.
 //! - `t` of an allowed request: how long `r` should last, which is the time in which the rate gives `r` requests. A
 //!   client that spreads `r` over `t` stays at the sustained rate: section 6 asks for a cap on their ratio, and section
 //!   8.5 shows what a short window over a full burst invites. With `r=0`, it is the time until the next request fits.

@@ -296,6 +296,9 @@ impl Kind for Bucket {
         self.lend_part(borrower)
     }
 
+    /// A slice of a bucket comes out of what does not fit beside it.
+    fn set_aside(&mut self) {}
+
     fn lend_reserve(&mut self, borrower: &Borrower) -> Option<Loan> {
         self.lend_slice(borrower)
     }

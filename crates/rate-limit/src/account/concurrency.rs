@@ -258,6 +258,8 @@ impl Kind for InProgress {
     }
 
     /// Permits that lie in reserve keep requests out all the time, and those that are out outlive a timeout.
+    fn set_aside(&mut self) {}
+
     fn lend_reserve(&mut self, _borrower: &Borrower) -> Option<Loan> {
         None
     }

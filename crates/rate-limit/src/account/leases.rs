@@ -24,6 +24,8 @@ const LEAST_LIFETIME: u128 = SECOND / 4;
 const MEMORY: u128 = 3 * LONGEST_LIFETIME;
 /// Bounds the memory of a key, whatever isolates there are.
 const MAX_HOLDERS: usize = 4_000;
+/// So many answers may be on their way to a holder before what it says of older ones is not understood any more.
+const MAX_ADDED: usize = 64;
 /// A lease that is worth less saves no question.
 const LEAST_COSTS: u64 = 3;
 
@@ -33,11 +35,14 @@ pub(super) struct Leases {
     holders: BTreeMap<u64, Known>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Known {
     heard: u128,
     demand: u64,
     lease: Option<Lease>,
+    /// What the answers to questions above `floor` have added to the lease, and which questions those were.
+    added: Vec<(u64, u64)>,
+    floor: u64,
     reserve: Option<Lease>,
 }
 
@@ -69,12 +74,15 @@ impl Lent {
 }
 
 impl Leases {
-    /// What the holder says is left of its lease bounds what it can still use, if it speaks of the lease on record.
+    /// What the holder says is left of its lease bounds what it can still use of the answers up to the one that it speaks
+    /// of, and of those that these have overtaken. What later answers have added comes on top.
     pub(super) fn claim(&mut self, holder: u64, held: &Held) {
-        let lease = self.holders.get_mut(&holder).and_then(|known| known.lease.as_mut());
-        if let Some(lease) = lease.filter(|lease| lease.id == held.id) {
-            lease.units = lease.units.min(held.capacity);
-        }
+        let Some(known) = self.holders.get_mut(&holder).filter(|known| held.id >= known.floor) else { return };
+        let Some(lease) = &mut known.lease else { return };
+        known.added.retain(|(id, _)| *id > held.id);
+        known.floor = held.id;
+        let added = known.added.iter().fold(0_u64, |sum, (_, units)| sum.saturating_add(*units));
+        lease.units = lease.units.min(held.capacity.saturating_add(added));
     }
 
     /// Whether a lease is the one on record, and lives.
@@ -114,6 +122,7 @@ impl Leases {
         let until = now.saturating_add(lifetime).max(before.map_or(0, |lease| lease.until));
         // Questions may come in another order than they were sent; the holder goes by the latest.
         let id = known.lease.map_or(0, |lease| lease.id).max(borrower.sequence);
+        known.add(borrower.sequence, deposit, before.is_none());
         let lease = Lease { id, units, until, lifetime };
         known.lease = Some(lease);
         Some(Lent { before, lease, deposit })
@@ -205,6 +214,20 @@ impl Leases {
     fn active(&self, now: u128) -> u64 {
         let active = self.holders.values().filter(|known| known.heard.saturating_add(MEMORY) > now).count();
         u64::try_from(active).unwrap_or(u64::MAX).max(1)
+    }
+}
+
+impl Known {
+    /// Remembers what an answer adds to a lease, or to a new one.
+    fn add(&mut self, id: u64, units: u64, is_new: bool) {
+        if is_new {
+            self.added.clear();
+            self.floor = id;
+        } else if self.added.len() >= MAX_ADDED {
+            let (oldest, _) = self.added.remove(0);
+            self.floor = self.floor.max(oldest);
+        }
+        self.added.push((id, units));
     }
 }
 

@@ -244,6 +244,10 @@ impl Kind for Escrow {
         Some(self.lent(lent))
     }
 
+    fn set_aside(&mut self) {
+        self.reserve_lent.get_or_insert(0);
+    }
+
     fn lend_reserve(&mut self, borrower: &Borrower) -> Option<Loan> {
         // What is free of the twentieth: some of it may have been used before anybody wanted a slice.
         let already = *self.reserve_lent.get_or_insert(0);

@@ -270,6 +270,10 @@ impl Kind for Ring {
         Some(self.lent(&lent))
     }
 
+    fn set_aside(&mut self) {
+        self.reserve.get_or_insert_default();
+    }
+
     fn lend_reserve(&mut self, borrower: &Borrower) -> Option<Loan> {
         self.reserve.get_or_insert_default();
         let pool = self.pool().min(self.requests.saturating_sub(self.slots.sum()));

@@ -22,6 +22,8 @@ const LONGEST_DENIAL: u64 = 30_000_000_000;
 const PROBE: u64 = 250_000_000;
 /// For how long the number of requests in progress elsewhere says something.
 const PROGRESS_KNOWN: Duration = Duration::from_secs(1);
+/// At most so many answers are waited for at once. Of others, one that was overtaken brings nothing.
+const MAX_OPEN: usize = 256;
 /// An isolate's part of a bounded limit's tolerance: there may be so many isolates.
 const ISOLATES: u128 = 64;
 
@@ -42,6 +44,9 @@ pub(super) struct Entry {
     last_loan: u64,
     /// The question of the latest answer.
     last_answer: u64,
+    /// The questions whose answers may still bring something, and when they were sent. What they may bring is reported as
+    /// if it were here.
+    open: Vec<(u64, u64)>,
     /// Answers to questions up to this one belong to an entry that was forgotten.
     born: u64,
     quiet: Option<Quiet>,
@@ -95,6 +100,7 @@ impl Entry {
             frozen: None,
             last_loan: 0,
             last_answer: 0,
+            open: Vec::new(),
             born,
             quiet: None,
             refused_at: None,
@@ -157,6 +163,7 @@ impl Entry {
                 self.reserve = None;
             }
         }
+        self.open.retain(|(_, sent)| sent.saturating_add(PATIENCE) > now);
         if self.quiet.is_some_and(|quiet| quiet.until <= now) {
             self.quiet = None;
         }
@@ -170,6 +177,7 @@ impl Entry {
     pub(super) fn drop_leases(&mut self, sequence: u64, now: u64) {
         let local = self.lease.filter(|lease| lease.expiry == u64::MAX);
         (self.lease, self.reserve, self.frozen, self.quiet, self.asked_at) = (None, None, None, None, None);
+        self.open.clear();
         self.born = sequence;
         if let Some(permits) = &mut self.permits {
             permits.drop_lent();
@@ -328,10 +336,17 @@ impl Entry {
         let held = self.lease.map(|lease| Held {
             id: lease.id,
             share: u32::try_from(lease.share).unwrap_or(u32::MAX),
-            // What does not refill is lent only as far as it was not used.
-            capacity: if lease.share == 0 { lease.usable() } else { lease.capacity },
+            // What does not refill is lent only as far as it was not used; or is on its way, overtaken by what came later.
+            capacity: match lease.share {
+                0 if self.waits_for(lease.id) => lease.usable_with_missing(),
+                0 => lease.usable(),
+                _ => lease.capacity,
+            },
             stored: lease.with_sent(),
         });
+        if self.permits.is_none() && self.open.len() < MAX_OPEN {
+            self.open.push((sequence, nanos(now)));
+        }
         let held = self.permits.as_mut().map(|permits| permits.report(sequence, nanos(now))).or(held);
         let era = self.permits.as_ref().map_or(self.era, |permits| permits.era());
         let (debt, credit) = (std::mem::take(&mut self.debt), std::mem::take(&mut self.credit));
@@ -350,6 +365,17 @@ impl Entry {
             credit,
             era,
         }
+    }
+
+    /// Returns whether an answer to a question before this one may still come.
+    fn waits_for(&self, id: u64) -> bool {
+        self.open.iter().any(|(sequence, _)| *sequence < id)
+    }
+
+    /// Waits no longer for an answer. Returns whether it was waited for.
+    fn close(&mut self, sequence: u64) -> bool {
+        let place = self.open.iter().position(|(open, _)| *open == sequence);
+        place.map(|place| self.open.swap_remove(place)).is_some()
     }
 
     /// Remembers to give back a cost that the object charged too much in an era.
@@ -420,7 +446,7 @@ pub(super) fn look(want: &Want, now: Duration) -> Item {
         key: want.key().to_string(),
         terms: terms(want.allowance(), now),
         cost: want.cost(),
-        flags: Flags::default(),
+        flags: Flags { reserve: want.when_unreachable() == WhenUnreachable::Reserve, ..Flags::default() },
         demand: 0,
         remains: None,
         held: None,

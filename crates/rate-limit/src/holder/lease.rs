@@ -30,6 +30,8 @@ pub(super) struct Lease {
     /// be more, the lease has been full since, nothing comes back, and a new era begins.
     expected: u64,
     era: u64,
+    /// What the object may have lent in answers that were overtaken by the one that brought this, at most.
+    missing: u64,
     at: u64,
     pub(super) expiry: u64,
     lifetime: u64,
@@ -52,7 +54,7 @@ impl Lease {
     }
 
     fn filled(id: u64, capacity: u64, stored: u64, now: u64) -> Lease {
-        let (expected, in_flight, in_flight_since) = (0, 0, 0);
+        let (expected, in_flight, in_flight_since, missing) = (0, 0, 0, 0);
         let (expiry, lifetime) = (u64::MAX, u64::MAX);
         // Every lease has eras of its own.
         let era = (id << 32) | 1;
@@ -66,6 +68,7 @@ impl Lease {
             in_flight_since,
             expected,
             era,
+            missing,
             at: now,
             expiry,
             lifetime,
@@ -103,6 +106,15 @@ impl Lease {
         let stored = self.stored.saturating_add(deposit);
         *self = Lease { stored, first, in_flight, in_flight_since, expected, era, ..later };
         self.clip();
+        self.missing = self.capacity.saturating_sub(self.usable());
+    }
+
+    /// Takes what comes with an answer that was overtaken by the one that brought this.
+    pub(super) fn deposit_late(&mut self, units: u64) {
+        // What does not refill was reported without it.
+        let units = if self.share == 0 { units.min(self.missing) } else { units };
+        self.missing = self.missing.saturating_sub(units);
+        self.deposit(units);
     }
 
     pub(super) fn deposit(&mut self, units: u64) {
@@ -179,6 +191,11 @@ impl Lease {
     /// Returns all that may still be used of it.
     pub(super) fn usable(&self) -> u64 {
         self.stored.saturating_add(self.in_flight).saturating_add(self.expected)
+    }
+
+    /// Returns all that may still be used of it, and what answers may still bring that were overtaken.
+    pub(super) fn usable_with_missing(&self) -> u64 {
+        self.usable().saturating_add(self.missing)
     }
 
     fn clip(&mut self) {

@@ -13,6 +13,7 @@ impl Entry {
     pub(in crate::holder) fn receive(&mut self, item: &Item, grant: &Grant, question: Sent, charged: bool, now: u64) {
         self.asked_at = None;
         self.debt_sent = self.debt_sent.saturating_sub(item.debt);
+        let waited_for = self.close(question.sequence);
         if question.sequence <= self.born || !self.counts_like(&item.terms) {
             return;
         }
@@ -41,7 +42,7 @@ impl Entry {
         }
         if let Some(loan) = grant.loan.as_ref().filter(|_| self.permits.is_none()) {
             let later = Lease::new(question.sequence, loan, question.sent, now);
-            self.take_loan(later, deposit, now);
+            self.take_loan(later, deposit, waited_for, now);
         }
         if let Some(loan) = &grant.reserve {
             let later = Lease::new(question.sequence, loan, question.sent, now);
@@ -125,13 +126,13 @@ impl Entry {
         self.lease.as_mut().filter(|lease| in_time && held.id >= lease.first)
     }
 
-    fn take_loan(&mut self, later: Lease, deposit: u64, now: u64) {
+    fn take_loan(&mut self, later: Lease, deposit: u64, waited_for: bool, now: u64) {
         let is_later = later.id > self.last_loan;
         self.last_loan = self.last_loan.max(later.id);
         match (&mut self.lease, is_later, later.is_live(now)) {
             (Some(lease), true, true) => lease.replace(later, deposit),
             // Answers came in another order: the later one says how long and how much, this one brings something.
-            (Some(lease), false, _) if lease.share > 0 => lease.deposit(deposit),
+            (Some(lease), false, _) if lease.share > 0 || waited_for => lease.deposit_late(deposit),
             (None, true, true) => self.lease = Some(later),
             (None, true, false) => self.frozen = Some(Remains { id: later.id, left: deposit }),
             (Some(_), true, false) | (Some(_), false, _) | (None, false, _) => {}
@@ -141,6 +142,7 @@ impl Entry {
     /// Takes back what a question that was not answered had taken along: the debt, which may then be charged twice, but no
     /// credit. The object may have heard of it, and what is given back twice exceeds the limit.
     pub(in crate::holder) fn unanswered(&mut self, item: &Item, question: Sent, now: u64) {
+        self.close(question.sequence);
         self.roll(now);
         self.asked_at = None;
         self.short = false;
