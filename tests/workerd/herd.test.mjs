@@ -147,15 +147,6 @@ test("a filler that dies in the middle is followed by another, and all are answe
   assert.equal(asked(path), 2);
 });
 
-test("a response for nobody else keeps nobody waiting", async () => {
-  const path = "/global/private";
-  slowly(path, { "cache-control": "private" });
-  const began = Date.now();
-  await many(40, 40, (index) => at(index, path));
-  assert.ok(Date.now() - began < 40 * SLOW_MS, "not one after the other");
-  assert.equal(asked(path), 40);
-});
-
 test("an origin that fails is not asked by all at once while the first ask is open", async () => {
   const path = "/global/failing";
   const tried = deferred();

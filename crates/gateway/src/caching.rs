@@ -118,7 +118,7 @@ pub(crate) async fn lookup<P: Platform>(
     fill.query.clone_from(&query);
     if !found.is_usable() {
         fill.generation = purges::begin(memory, platform).await;
-        if !found.is_declined() && !http_cache::only_if_cached(&request) {
+        if !found.is_declined() && !found.is_unplaced() && !http_cache::only_if_cached(&request) {
             found = search.elsewhere(found, fill.generation).await;
         }
     }

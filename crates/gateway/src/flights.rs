@@ -37,7 +37,7 @@ pub(crate) enum Landing {
     Storing,
     /// There is none, or it holds what is stored already.
     Nothing,
-    /// Its response is for nobody else.
+    /// Its response is for nobody else, or good for nobody else without another question to the origin.
     Uncacheable,
 }
 

@@ -70,7 +70,7 @@ pub use precondition::{Precondition, forwarded_conditionals, not_modified_omits,
 pub use range::{Selection, selection};
 pub use reason::Reason;
 pub use refresh_ahead::refresh_ahead;
-pub use reuse::{Answer, Lookup, answer, is_error, lookup, only_if_cached, selects, stale_if_error};
+pub use reuse::{Answer, Lookup, answer, answers_unasked, is_error, lookup, only_if_cached, selects, stale_if_error};
 pub use status::{CacheStatus, Forward, age_field};
 pub use storable::{Exchange, Sharing, storable};
 pub use stored::{MAX_ENVELOPE, Stored, Undecodable};

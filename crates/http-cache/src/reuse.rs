@@ -132,6 +132,13 @@ pub fn answer(stored: &Stored, method: &str, request: &dyn Fields, now: Duration
     }
 }
 
+/// Can this stored response answer a request at the time `now` without the origin's word: while it is fresh, or stale and
+/// being revalidated? What a client accepts or refuses is its own matter.
+pub fn answers_unasked(stored: &Stored, now: Duration) -> bool {
+    let is_fresh = !stored.ttl(now).is_zero() && !stored.no_cache;
+    is_fresh || within(stored, stored.stale.while_revalidate, stored.overdue(now))
+}
+
 /// May this stale response be used because the origin failed? If so, for how long it has been stale.
 ///
 /// RFC 5861, section 4: "when an error is encountered, a cached stale response MAY be used to satisfy the request,

@@ -53,7 +53,7 @@ impl<P: Platform> Search<'_, P> {
                 }
                 Judged::Believed(other) if found.place.beside.is_none() => {
                     found = self.other(place, found, *other).await;
-                    if found.is_usable() || found.is_declined() {
+                    if found.is_usable() || found.is_declined() || found.is_unplaced() {
                         return found;
                     }
                     asking.refuse = None;

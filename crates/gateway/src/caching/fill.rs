@@ -296,6 +296,7 @@ impl<B: StoredBody> Fill<B> {
             after.push(self.forget(place.key));
             return Filled::Stored { reply, after, record, landing: Landing::Uncacheable };
         };
+        let landing = landing(&stored, exchange.response_time);
         let (behind, ended) = self.bring(&place.key, &stored, exchange);
         after.extend(ended);
         after.push(After::Freshen(Box::new(Freshen {
@@ -307,7 +308,7 @@ impl<B: StoredBody> Fill<B> {
             metadata: stamp.seal(&stored.encode()),
             behind,
         })));
-        Filled::Stored { reply, after, record, landing: Landing::Storing }
+        Filled::Stored { reply, after, record, landing }
     }
 
     /// The origin's own answer, stored when that is allowed.
@@ -318,12 +319,11 @@ impl<B: StoredBody> Fill<B> {
             None => Err(self.detail),
             Some(_) => http_cache::storable(exchange).map_err(Some),
         };
-        let is_stored = storable.is_ok();
         let not_stored = storable.as_ref().err().copied().flatten();
         let cache_status = CacheStatus::Forwarded {
             because: self.because,
             status: Some(status),
-            stored: is_stored,
+            stored: storable.is_ok(),
             overdue: None,
             detail: self.detail.or(not_stored),
         };
@@ -331,10 +331,10 @@ impl<B: StoredBody> Fill<B> {
         fields.push("Cache-Status", cache_status.append_to(response.get("cache-status").as_deref()));
         let record =
             CacheRecord { outcome: self.because.as_str(), not_stored: not_stored.map(Reason::as_str), tier: None };
-        let landing = match is_stored {
-            true => Landing::Storing,
-            false if http_cache::is_error(status) => Landing::Nothing,
-            false => Landing::Uncacheable,
+        let landing = match &storable {
+            Ok(stored) => landing(stored, response_time),
+            Err(_) if http_cache::is_error(status) => Landing::Nothing,
+            Err(_) => Landing::Uncacheable,
         };
         let after = self.keep(storable.ok(), selected, exchange);
         let tags = response.get(CACHE_TAG).map(|_| CACHE_TAG);
@@ -456,6 +456,11 @@ impl Place {
         };
         (key, stored.of_family(family))
     }
+}
+
+/// Who waits for a response that each request has to ask the origin about, waits in vain.
+fn landing(stored: &Stored, now: Duration) -> Landing {
+    if http_cache::answers_unasked(stored, now) { Landing::Storing } else { Landing::Uncacheable }
 }
 
 fn is_successor(status: u16) -> bool {

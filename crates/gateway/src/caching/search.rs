@@ -62,6 +62,12 @@ impl<B> Found<B> {
     pub(super) fn is_declined(&self) -> bool {
         matches!(self.answer, Some(Answer::Bypass(_)))
     }
+
+    /// Whether what is stored is another variant, and this request's own has no place beside it: a credential selects it, so
+    /// nobody can bring it for this request.
+    pub(super) fn is_unplaced(&self) -> bool {
+        matches!(self.answer, Some(Answer::Mismatch))
+    }
 }
 
 impl<P: Platform> Search<'_, P> {
@@ -169,14 +175,23 @@ impl<P: Platform> Search<'_, P> {
             }
             self.platform.sleep(pause).await;
             pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
-            let key = found.place.key.clone();
-            let seen = self.stored(&key).await;
-            if let Judged::Believed(selected) = seen {
-                found = self.found(found.place, *selected);
-                if found.is_usable() || found.is_declined() {
+            if let Judged::Believed(brought) = self.stored(&found.place.key).await {
+                found = self.brought(found.place, *brought).await;
+                if found.is_usable() || found.is_declined() || found.is_unplaced() {
                     return found;
                 }
             }
+        }
+    }
+
+    /// What another request has brought while this one waited: its own response, or a variant beside which that has its place.
+    async fn brought(&self, place: Place, brought: Selected<P::Body>) -> Found<P::Body> {
+        if place.beside.is_some() || http_cache::selects(&brought.stored, self.request) {
+            return self.found(place, brought);
+        }
+        match self.beside(place.key, brought) {
+            Ok(variant) => self.at(variant).await,
+            Err(found) => *found,
         }
     }
 }

@@ -256,6 +256,18 @@ fn stale_while_revalidate_by_rfc_5861_section_3() {
 }
 
 #[test]
+fn what_answers_unasked_answers_who_has_no_wishes() {
+    let windows = [with_windows(0, 0), with_windows(10, 0), with_windows(0, 10)];
+    for stored in windows.iter().cloned().chain(windows.iter().flat_map(forbidding)) {
+        for later in [0, 59, 60, 70, 71] {
+            let now = STORED_AT + secs(later);
+            let answered = answer(&stored, "GET", &Lines::default(), now).forward().is_none();
+            assert_eq!(answers_unasked(&stored, now), answered, "{later} {stored:?}");
+        }
+    }
+}
+
+#[test]
 fn stale_if_error_by_rfc_5861_section_4() {
     #[track_caller]
     fn check(stored: &Stored, later: u64, request: &[(&str, &str)], expected: Option<u64>) {

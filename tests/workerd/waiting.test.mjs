@@ -1,0 +1,104 @@
+// Requests that come at once for responses that differ, or that nobody else may have: who waits for whom.
+
+import assert from "node:assert/strict";
+import { after, before, beforeEach, test } from "node:test";
+
+import { many, send } from "./lib/client.mjs";
+import { startGatewayWith } from "./lib/gateway.mjs";
+import { startOrigin } from "./lib/origin.mjs";
+import { stopAll } from "./lib/stop.mjs";
+import { until } from "./lib/time.mjs";
+
+const SCOPES = ["isolate", "colo", "global"];
+const TOGETHER = 20;
+const SLOW_MS = 500;
+let origin;
+let gateway;
+/** The fields of the origin's response, by path. */
+const pages = new Map();
+
+before(async () => {
+  origin = await startOrigin((request, response) => {
+    const { url, headers } = request;
+    const isKnown = headers["if-none-match"] === '"v1"';
+    const reply = () =>
+      response
+        .writeHead(isKnown ? 304 : 200, { etag: '"v1"', ...pages.get(url) })
+        .end(isKnown ? undefined : headers["accept-language"]);
+    setTimeout(reply, SLOW_MS);
+  });
+  const cache = (scope) => `
+[[cache]]
+name = "${scope}"
+scope = "${scope}"
+
+[[route]]
+name = "${scope}"
+match = { path = "/${scope}/{*rest}" }
+auth = "none"
+cache = "${scope}"
+`;
+  const config = `
+[[pool]]
+name = "all"
+origins = [{ name = "one", url = "${origin.url}" }]
+${SCOPES.map(cache).join("")}`;
+  gateway = await startGatewayWith(config);
+});
+
+after(() => stopAll(gateway, origin));
+beforeEach(() => origin.take());
+
+/** Asks for a path as one of several readers. */
+async function read(path, reader, headers = {}) {
+  const reply = await send(gateway.url + path, { headers: { "accept-language": `l${reader}`, ...headers } });
+  assert.equal(reply.status, 200, reply.text);
+  return reply;
+}
+
+const isHit = ({ headers }) => /^tidegate; hit/.test(headers["cache-status"]);
+
+/** Everybody at once; if they went one after the other, it would take longer than this. */
+async function together(work) {
+  const began = Date.now();
+  const replies = await many(TOGETHER, TOGETHER, work);
+  assert.ok(Date.now() - began < (TOGETHER / 2) * SLOW_MS, "not one after the other");
+  return replies;
+}
+
+for (const scope of SCOPES) {
+  test(`variants that are asked for at once are each fetched once, at once, and all kept (${scope})`, async () => {
+    const path = `/${scope}/variants`;
+    pages.set(path, { "cache-control": "max-age=600", vary: "accept-language" });
+    const replies = await together((reader) => read(path, reader));
+    for (const [reader, { text }] of replies.entries()) assert.equal(text, `l${reader}`);
+    for (let reader = 0; reader < TOGETHER; reader++) {
+      const hit = await until("a hit", async () => [await read(path, reader)].find(isHit));
+      assert.equal(hit.text, `l${reader}`);
+    }
+    assert.equal(origin.take().length, TOGETHER);
+  });
+
+  for (const control of ["private", "no-store", "no-cache", "max-age=0, must-revalidate"]) {
+    test(`what says ${control} keeps nobody waiting, new or stored (${scope})`, async () => {
+      const path = `/${scope}/${encodeURIComponent(control)}`;
+      pages.set(path, { "cache-control": control });
+      for (let round = 1; round <= 2; round++) {
+        for (const { text } of await together(() => read(path, 0))) assert.equal(text, "l0");
+        assert.equal(origin.take().length, TOGETHER);
+      }
+    });
+  }
+
+  test(`what a cookie selects keeps nobody waiting who has another one (${scope})`, async () => {
+    const path = `/${scope}/cookies`;
+    pages.set(path, { "cache-control": "public, max-age=600", vary: "cookie" });
+    await read(path, 0);
+    await until("a hit", async () => isHit(await read(path, 0)));
+    origin.take();
+    const replies = await together((reader) => read(path, reader, { cookie: `c=${reader}` }));
+    for (const [reader, { text }] of replies.entries()) assert.equal(text, `l${reader}`);
+    assert.equal(origin.take().length, TOGETHER);
+    assert.ok(isHit(await read(path, 0)));
+  });
+}
