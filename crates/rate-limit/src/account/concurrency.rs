@@ -257,9 +257,10 @@ impl Kind for InProgress {
         Some(Loan { share: 0, capacity: record.permits(), deposit, lifetime_ms })
     }
 
-    /// Permits that lie in reserve keep requests out all the time, and those that are out outlive a timeout.
+    /// Nothing is lent from a reserve.
     fn set_aside(&mut self) {}
 
+    /// Permits that lie in reserve keep requests out all the time, and those that are out outlive a timeout.
     fn lend_reserve(&mut self, _borrower: &Borrower) -> Option<Loan> {
         None
     }
