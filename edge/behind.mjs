@@ -25,10 +25,11 @@ function stub(namespace, object) {
   return namespace.get(namespace.idFromName(object));
 }
 
-async function inTime(promise, timeoutMs) {
+// What a promise resolves to; rejects when that takes too long.
+export async function inTime(promise, timeoutMs, who = "the cache's object") {
   let timer;
   const timeout = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`the cache's object did not answer in ${timeoutMs} ms`)), timeoutMs);
+    timer = setTimeout(() => reject(new Error(`${who} did not answer in ${timeoutMs} ms`)), timeoutMs);
   });
   try {
     return await Promise.race([promise, timeout]);

@@ -1,6 +1,6 @@
 // The Worker's exports. Everything that decides is in the Wasm; this file starts it and hands requests over.
-import { DurableObject } from "cloudflare:workers";
-import { initSync, start, begin, LimiterObject, PurgeObject } from "../build/tidegate.js";
+import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
+import { initSync, start, begin, offerCopy, LimiterObject, PurgeObject } from "../build/tidegate.js";
 import module from "../build/tidegate_bg.wasm";
 import config from "../build/config.bin";
 import { crashed } from "./crash.mjs";
@@ -20,6 +20,18 @@ export default {
     }
   },
 };
+
+// What the platform has no copy of: see src/copies.rs. Its cache may be turned on in front of this entrypoint, and
+// of no other: the gateway runs for every request.
+export class Copies extends WorkerEntrypoint {
+  fetch(request) {
+    try {
+      return offerCopy(request.url, this.env, this.ctx);
+    } catch (error) {
+      return crashed(error);
+    }
+  }
+}
 
 // One object holds the limits of one group and shard: see src/limiter_do.rs.
 export class Limiter extends DurableObject {

@@ -1,8 +1,9 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
 import { parse } from "./lib/arguments.mjs";
 import { program, setUp } from "./lib/build.mjs";
+import { withWorkersCache } from "./lib/deployment.mjs";
 import { main, say } from "./lib/fault.mjs";
 import { goOnUnderModernNode } from "./lib/node.mjs";
 import { BUILD, ROOT } from "./lib/paths.mjs";
@@ -55,13 +56,20 @@ async function scripts() {
 }
 
 /** wrangler accepts what would be deployed. Nothing leaves the machine, and nobody needs to be logged in. */
-async function deployment() {
-  const parameters = ["deploy", "--dry-run", "--outdir", path.join(BUILD, ".deployment")];
+async function deployment(...more) {
+  const parameters = ["deploy", "--dry-run", "--outdir", path.join(BUILD, ".deployment"), ...more];
   const wrangler = path.join(ROOT, "node_modules", "wrangler", "bin", "wrangler.js");
   const { code, stdout, stderr } = await run(process.execPath, [wrangler, ...parameters]);
   const [size] = /^Total Upload:.*$/m.exec(stdout) ?? [];
   say(code === 0 && size !== undefined ? size : stdout + stderr);
   return code;
+}
+
+/** The same with the Workers Cache, as wrangler.toml tells to turn it on. */
+function deploymentWithWorkersCache() {
+  const file = path.join(BUILD, "wrangler.workers_cache.toml");
+  writeFileSync(file, withWorkersCache(readFileSync(path.join(ROOT, "wrangler.toml"), "utf8")));
+  return deployment("--config", file);
 }
 
 /** The lock file names no registry but the public one, and one version of the tools that must agree. */
@@ -89,7 +97,8 @@ const CHECKS = [
   ],
   ["tidegate check tidegate.toml", () => show(program("tidegate"), ["check", "tidegate.toml"])],
   ["licences and advisories", licencesAndAdvisories],
-  ["wrangler deploy --dry-run", deployment],
+  ["wrangler deploy --dry-run", () => deployment()],
+  ["wrangler deploy --dry-run, with the Workers Cache", deploymentWithWorkersCache],
   ["scripts", scripts],
   ["lock file", lockFile],
 ];

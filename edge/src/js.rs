@@ -137,6 +137,18 @@ extern "C" {
     pub(crate) fn forget(cache: &str, keys: &str) -> Promise;
 }
 
+#[wasm_bindgen(raw_module = "../edge/copies.mjs")]
+extern "C" {
+    #[wasm_bindgen(catch)]
+    pub(crate) fn copy(kept: &KeptResponse, url: &str, cache_control: &str) -> Result<Response, JsValue>;
+
+    #[wasm_bindgen(catch, js_name = noCopy)]
+    pub(crate) fn no_copy(status: u16, cache_control: &str) -> Result<Response, JsValue>;
+
+    #[wasm_bindgen(js_name = askForCopy)]
+    pub(crate) fn ask_for_copy(ctx: &JsValue, url: &str, timeout_ms: f64) -> Promise;
+}
+
 // Messages are arrays of their own: a slice would be a view, and the call would send the whole memory behind it.
 #[wasm_bindgen(raw_module = "../edge/behind.mjs")]
 extern "C" {

@@ -5,6 +5,7 @@
 
 mod cache;
 mod cache_do;
+mod copies;
 mod exchange;
 mod head;
 mod held;
@@ -29,6 +30,7 @@ use crate::head::{Place, RequestHead};
 use crate::platform::Workers;
 
 pub use crate::cache_do::CacheObject;
+pub use crate::copies::offer_copy;
 pub use crate::exchange::{answered, failed, timed_out};
 pub use crate::held::ended;
 pub use crate::limiter_do::LimiterObject;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
 use tidegate_gateway::limiting::{Held, LIMITER_TIMEOUT};
-use tidegate_gateway::platform::{Behind, Purpose, SignatureCheck, Told};
+use tidegate_gateway::platform::{Behind, Copied, Purpose, SignatureCheck, Told};
 use tidegate_gateway::route::Issuer;
 use tidegate_gateway::{
     AskFailure, BEHIND_TIMEOUT, LogFailure, News, Platform, SHELVED_MAX, Shelf, Unreachable, learn, refresh_keys, renew,
@@ -204,6 +204,15 @@ impl Platform for Workers {
             settled(promise).await?.dyn_into().map_err(|_| Unreachable::new("no answer of the cache's"))?;
         let response = KeptResponse::read(told.get(1)).map(|(metadata, kept)| (metadata, Stored::Whole(kept)));
         Ok(Told { said: Uint8Array::new(&told.get(0)).to_vec(), response })
+    }
+
+    async fn copied(&self, url: &str) -> Result<Copied<Self::Body>, Unreachable> {
+        let answer = settled(js::ask_for_copy(&self.ctx, url, milliseconds(BEHIND_TIMEOUT))).await?;
+        let answer: Array = answer.dyn_into().map_err(|_| Unreachable::new("no answer of the Workers Cache's"))?;
+        let kept = KeptResponse::read(answer.get(2));
+        let copy = answer.get(1).as_string().zip(kept);
+        let copy = copy.map(|(of, (metadata, kept))| (of, metadata, Stored::Whole(kept)));
+        Ok(Copied { copy, is_cached: answer.get(0).is_truthy() })
     }
 
     async fn sleep(&self, duration: Duration) {

@@ -1,6 +1,7 @@
 //! Every file under `tests/scenarios`, under a virtual clock. `tests/workerd/scenarios.test.mjs` runs the same files.
 
 mod behind;
+mod copies;
 mod edge;
 mod expect;
 mod file;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tidegate_config::{Checked, compile};
+use tidegate_gateway::route::CacheBackend;
 
 use crate::file;
 
@@ -51,6 +52,8 @@ fn manifest(checked: &Checked) -> Value {
     json!({
         "version": checked.gateway.version,
         "routes": checked.gateway.routes.len(),
+        // The deployment has to turn it on.
+        "workers_cache": checked.gateway.settings.cache_backend == CacheBackend::WorkersCache,
         "secrets": secrets.collect::<Vec<_>>(),
     })
 }

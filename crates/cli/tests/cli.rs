@@ -159,6 +159,7 @@ fn the_compiled_form_loads_and_the_manifest_names_the_secrets() {
     let manifest: Value = serde_json::from_slice(&fs::read(out.with_extension("json")).unwrap()).unwrap();
     assert_eq!(manifest["version"], gateway.version.as_str());
     assert_eq!(manifest["routes"], 4);
+    assert_eq!(manifest["workers_cache"], true);
     let secret =
         serde_json::json!({ "name": "TIDEGATE_ADMIN_TOKEN", "for": "gateway.admin.token", "minimum_bytes": 16 });
     assert_eq!(manifest["secrets"], serde_json::json!([secret]));

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_gateway::source::Source as KeySource;
 
 /// Changes with every change of the types below: a Worker never reads what another version wrote.
-const FORMAT: u8 = 6;
+const FORMAT: u8 = 7;
 
 /// The compiled form as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +40,13 @@ pub(crate) struct Settings {
     pub(crate) admin: Option<Admin>,
     pub(crate) server_timing: bool,
     pub(crate) request_id: bool,
+    pub(crate) cache_backend: CacheBackend,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum CacheBackend {
+    CacheApi,
+    WorkersCache,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

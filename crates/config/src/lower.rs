@@ -11,8 +11,8 @@ use std::time::Duration;
 use tidegate_gateway::Gateway;
 use tidegate_gateway::matching::{HostPattern, Pattern, RouteMatch};
 use tidegate_gateway::route::{
-    Admin, Auth, Cache, Invalidation, Issuer, Keys, Limit, OriginPolicy, Parts, RouteParts, Scope, Serve, Settings,
-    TagTemplate, TokenAuth, Within,
+    Admin, Auth, Cache, CacheBackend, Invalidation, Issuer, Keys, Limit, OriginPolicy, Parts, RouteParts, Scope, Serve,
+    Settings, TagTemplate, TokenAuth, Within,
 };
 use tidegate_http_cache::purge::Manner;
 use tidegate_http_cache::{ContentTypes, Heuristic, MediaRange, Rules, StaleWindows};
@@ -45,6 +45,10 @@ pub(crate) fn lower(compiled: Compiled) -> Result<Gateway, String> {
             admin: settings.admin.map(|admin| Admin { path: admin.path, token: admin.token }),
             server_timing: settings.server_timing,
             request_id: settings.request_id,
+            cache_backend: match settings.cache_backend {
+                compiled::CacheBackend::CacheApi => CacheBackend::CacheApi,
+                compiled::CacheBackend::WorkersCache => CacheBackend::WorkersCache,
+            },
         },
         steering: self::steering(steering, pools.len()).map_err(|why| format!("steering: {why}"))?,
         routes: each("route", routes, |route| self::route(route, &pools, &issuers, &limits, &caches))?,

@@ -2,6 +2,7 @@
 
 mod behind;
 mod changes;
+mod copies;
 mod fill;
 mod invalidation;
 mod key;
@@ -35,6 +36,8 @@ use crate::route::Cache;
 pub(crate) use behind::Refresh;
 pub use behind::{BEHIND_MAX, BEHIND_TIMEOUT};
 pub(crate) use changes::Changes;
+pub(crate) use copies::Copies;
+pub use copies::{Offer, offer};
 use fill::Selected;
 pub(crate) use fill::{Answered, Fill, Filled};
 pub(crate) use invalidation::Invalidates;
@@ -108,6 +111,7 @@ pub(crate) async fn lookup<P: Platform>(
             query: query.as_deref().or(url.query),
         },
         scope: cache.scope,
+        backend: opening.gateway.settings.cache_backend,
         location: &|| platform.location().or_else(|| facts.location().colo.clone()),
         tags: &|| Tags::of(cache, opening),
         timeout: patience,

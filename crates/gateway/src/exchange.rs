@@ -23,7 +23,7 @@ use crate::platform::{Head, Platform, StoredBody};
 use crate::record::{CacheRecord, Record};
 use crate::rejection::Rejection;
 use crate::reply::{After, Fields, Forgotten, Reply};
-use crate::route::{Auth, Gateway, Route};
+use crate::route::{Auth, CacheBackend, Gateway, Route};
 use crate::serve::{Draft, server_timing};
 use crate::trace::TraceParent;
 use crate::url::Url;
@@ -271,7 +271,12 @@ impl<B: StoredBody> Exchange<B> {
         for change in &after {
             let After::Forget(forgotten) = change else { continue };
             // What is stored at the moment is untrue: nobody waits for it.
-            forgotten.iter().for_each(|Forgotten { key, .. }| land(Some(key), Landing::Nothing, memory, now));
+            for Forgotten { key, .. } in forgotten {
+                land(Some(key), Landing::Nothing, memory, now);
+                if self.gateway.settings.cache_backend == CacheBackend::WorkersCache {
+                    memory.borrow_mut().copies.wrote(key, now);
+                }
+            }
         }
         let (mut removed, mut not_modified) = (Vec::new(), false);
         let first = self.purge(status, response, &mut removed, memory, now);

@@ -9,7 +9,7 @@ use tidegate_jwt::{Claims, KeyRing, KeySet};
 use tidegate_rate_limit::{Holder, HolderCounters};
 use tidegate_steering::{Fleet, Pool, Rotations};
 
-use crate::caching::News;
+use crate::caching::{Copies, News};
 use crate::flights::Flights;
 use crate::limiting::{Keys, Renewal};
 use crate::recent::Recent;
@@ -38,6 +38,8 @@ pub struct Memory {
     renewals: Vec<Renewal>,
     /// What is being fetched for caches.
     pub(crate) flights: Flights,
+    /// What is known of the platform's copies of stored responses.
+    pub(crate) copies: Copies,
     /// When an object behind a location's store last failed to answer.
     behind_failed: Option<Duration>,
     rotations: Option<Rotations>,

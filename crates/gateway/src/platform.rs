@@ -92,6 +92,11 @@ pub trait Platform {
         wait: Option<Duration>,
     ) -> Result<Told<Self::Body>, Unreachable>;
 
+    /// Asks the platform's own cache for its copy of what an object behind keeps, under a URL that stands for the object and
+    /// the key, with no field of a client's; waits for at most [`BEHIND_TIMEOUT`](crate::BEHIND_TIMEOUT). What it has no copy
+    /// of, it asks the entrypoint for that answers with [`offer`](crate::offer).
+    async fn copied(&self, url: &str) -> Result<Copied<Self::Body>, Unreachable>;
+
     /// Waits so long.
     async fn sleep(&self, duration: Duration);
 }
@@ -118,6 +123,14 @@ pub struct Told<B> {
     pub said: Vec<u8>,
     /// The response that it speaks of: metadata and body, whole.
     pub response: Option<(String, B)>,
+}
+
+/// What the platform's own cache says.
+pub struct Copied<B> {
+    /// A copy: the URL that it says it was made for, its metadata, and its body, whole.
+    pub copy: Option<(String, String, B)>,
+    /// Whether a cache was asked. The entrypoint answers without one too, and then nothing is gained by asking it.
+    pub is_cached: bool,
 }
 
 /// One signature to check: RFC 7515, section 5.2, step 8.

@@ -76,7 +76,8 @@ pub struct CacheRecord {
     /// Why the response was not stored, when it was not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_stored: Option<&'static str>,
-    /// Where the stored response was: `isolate`, `colo` (the store of this location) or `object` (the one behind it).
+    /// Where the stored response was: `isolate`, `colo` (the store of this location), `object` (the one behind it) or
+    /// `workers_cache` (the platform's copy of what that keeps).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tier: Option<&'static str>,
 }

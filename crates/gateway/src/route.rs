@@ -56,6 +56,18 @@ pub struct Settings {
     pub server_timing: bool,
     /// Whether every reply carries `X-Request-Id`; replies that report an error always do.
     pub request_id: bool,
+    /// Which caches of the platform are used.
+    pub cache_backend: CacheBackend,
+}
+
+/// Which caches of the platform keep stored responses, beside the isolates' memory and the Durable Objects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CacheBackend {
+    /// The Cache API: a store in each location.
+    #[default]
+    CacheApi,
+    /// The Workers Cache as well: copies of what the objects of global caches keep, in all locations.
+    WorkersCache,
 }
 
 /// Where operators ask, and the secret that they show.

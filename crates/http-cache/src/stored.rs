@@ -166,6 +166,11 @@ impl Stored {
         self.ttl(self.response_time).saturating_add(stale).min(delta_seconds::GREATEST)
     }
 
+    /// When it was asked for, or last confirmed, since the Unix epoch.
+    pub fn sent(&self) -> Duration {
+        self.response_time.saturating_sub(self.cost)
+    }
+
     /// Until when it is fresh, since the Unix epoch; in the past when it is stale on arrival.
     pub fn fresh_until(&self) -> Duration {
         self.response_time.saturating_add(self.lifetime).saturating_sub(self.initial_age)

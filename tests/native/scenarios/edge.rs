@@ -9,12 +9,12 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tidegate_gateway::limiting::{Held, LIMITER_TIMEOUT};
-use tidegate_gateway::platform::{Behind, Purpose, SignatureCheck, StoredBody, Told};
+use tidegate_gateway::platform::{Behind, Copied, Purpose, SignatureCheck, StoredBody, Told};
 use tidegate_gateway::record::Record;
 use tidegate_gateway::reply::{Bring, Forgotten, Freshen, Store};
 use tidegate_gateway::{
-    After, Answered, AskFailure, Conclusion, Exchange, Gateway, LogFailure, Memory, Permitted, Platform, Reply,
-    ReplyBody, SHELVED_MAX, Shelf, Step, Unreachable, admit, learn, refresh_keys, renew, shelve, unshelve,
+    After, Answered, AskFailure, Conclusion, Exchange, Gateway, LogFailure, Memory, Offer, Permitted, Platform, Reply,
+    ReplyBody, SHELVED_MAX, Shelf, Step, Unreachable, admit, learn, offer, refresh_keys, renew, shelve, unshelve,
 };
 use tidegate_http_cache::ENVELOPE_FIELD;
 
@@ -125,6 +125,29 @@ impl Platform for Scripted<'_> {
     ) -> Result<Told<Self::Body>, Unreachable> {
         self.promise().await;
         Ok(self.world.behind.ask(place, &message, wait, self.now()))
+    }
+
+    async fn copied(&self, url: &str) -> Result<Copied<Self::Body>, Unreachable> {
+        self.promise().await;
+        let now = self.now();
+        let kept = self.world.copies.borrow_mut().ask(url, now)?;
+        let copy = match kept {
+            Some(copy) => copy,
+            // What the class `Copies` in `edge/entry.mjs` makes of it.
+            None => {
+                let (copy, cache_control) = match offer(url, self).await {
+                    Offer::Copy(kept, cache_control) => {
+                        let metadata = kept.headers.get(ENVELOPE_FIELD).unwrap();
+                        (Some((url.to_owned(), metadata, kept)), cache_control)
+                    }
+                    Offer::Nothing(cache_control) => (None, cache_control.to_owned()),
+                    Offer::Failed(_) => return Err(Unreachable::new("the object did not answer")),
+                };
+                self.world.copies.borrow_mut().keep(url, copy.clone(), &cache_control, now);
+                copy
+            }
+        };
+        Ok(Copied { copy, is_cached: self.world.copies.borrow().is_on() })
     }
 
     async fn sleep(&self, _duration: Duration) {

@@ -10,7 +10,7 @@ use super::message::{Headers, Request};
 use super::run::gateway;
 use super::world::{START, World};
 
-/// How many requests are drawn, for two edges and each of three scopes; a million on demand.
+/// How many requests are drawn, for two edges and each scope and backend; a million on demand.
 const COUNT: &str = "TIDEGATE_ISOLATION_REQUESTS";
 const USUAL_COUNT: u64 = 6_000;
 
@@ -44,7 +44,7 @@ request = "GET /"
 expect = { status = 200 }
 "#;
 
-fn configuration(scope: &str) -> String {
+fn configuration(scope: &str, backend: &str) -> String {
     let cache = |name: &str, key: &str| {
         format!(
             "[[cache]]\nname = {name:?}\nscope = {scope:?}\nttl = \"10m\"\nstale_while_revalidate = \"5m\"\n{key}\n"
@@ -58,7 +58,8 @@ fn configuration(scope: &str) -> String {
     };
     let org =
         "key = { partition = [\"claim:org\"], query = [\"q\"], headers = [\"x-other\"] }\ntags = [\"{claim:org}\"]";
-    [cache("org", org), cache("own", ""), route("org"), route("own")].join("\n")
+    let backend = format!("[cache_backend]\nkind = {backend:?}\n");
+    [cache("org", org), cache("own", ""), backend, route("org"), route("own")].join("\n")
 }
 
 const CALLERS: [(&str, &str, &str); 5] =
@@ -109,9 +110,10 @@ fn purge(world: &World) -> Request {
 }
 
 /// How many replies came from a cache: a test in which none does proves nothing.
-fn check(scope: &str, seed: u64, count: u64) -> u64 {
+fn check(scope: &str, backend: &str, seed: u64, count: u64) -> u64 {
     let scenario: Scenario = toml::from_str(SCENARIO).unwrap();
-    let gateway = Rc::new(gateway(&format!("{}\n{}", scenario.configuration(), configuration(scope))).unwrap());
+    let gateway =
+        Rc::new(gateway(&format!("{}\n{}", scenario.configuration(), configuration(scope, backend))).unwrap());
     let world = World::new(&scenario, seed);
     let edges = ["edge0", "edge1"].map(|name| Edge::new(&gateway, name.to_owned()));
     let tokens = CALLERS.map(|(name, org, sub)| (scenario.tokens[name].sign(START), org, sub));
@@ -147,8 +149,9 @@ fn check(scope: &str, seed: u64, count: u64) -> u64 {
 #[test]
 fn nobody_gets_the_body_of_another_partition() {
     let count = env::var(COUNT).ok().and_then(|count| count.parse().ok()).unwrap_or(USUAL_COUNT);
-    for (seed, scope) in ["isolate", "colo", "global"].into_iter().enumerate() {
-        let hits = check(scope, seed as u64, count);
-        assert!(hits > count / 10, "{scope}: {hits} hits of {count}");
+    let kinds = [("isolate", "cache_api"), ("colo", "cache_api"), ("global", "cache_api"), ("global", "workers_cache")];
+    for (seed, (scope, backend)) in kinds.into_iter().enumerate() {
+        let hits = check(scope, backend, seed as u64, count);
+        assert!(hits > count / 10, "{scope}, {backend}: {hits} hits of {count}");
     }
 }

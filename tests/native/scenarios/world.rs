@@ -11,6 +11,7 @@ use tidegate_http_cache::purge::{self, PurgeLog};
 use tidegate_rate_limit::{Authority, Question};
 
 use super::behind::Objects;
+use super::copies::Copies;
 use super::file::{Behaviour, Call, Reply, Scenario, Secret};
 use super::message::{Headers, Response};
 use super::token::{key_set, secret};
@@ -90,6 +91,7 @@ pub(super) struct World {
     objects: RefCell<BTreeMap<String, Object>>,
     purges: RefCell<PurgeLog>,
     pub(super) behind: Objects,
+    pub(super) copies: RefCell<Copies>,
     calls: RefCell<BTreeMap<Call, usize>>,
 }
 
@@ -112,6 +114,7 @@ impl World {
             objects: RefCell::default(),
             purges: RefCell::new(PurgeLog::begin(seed)),
             behind: Objects::default(),
+            copies: RefCell::default(),
             calls: RefCell::default(),
         }
     }

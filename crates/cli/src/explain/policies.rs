@@ -4,7 +4,7 @@ use tidegate_config::Checked;
 use tidegate_gateway::matching::Parameters;
 use tidegate_gateway::path::NormalPath;
 use tidegate_gateway::route::{
-    Auth, Cache, Invalidation, Issuer, Keys, Route, Scope, Serve, TagTemplate, TokenAuth, Within,
+    Auth, Cache, CacheBackend, Invalidation, Issuer, Keys, Route, Scope, Serve, TagTemplate, TokenAuth, Within,
 };
 use tidegate_gateway::source::{self, Ipv6Prefix, Source};
 use tidegate_http_cache::is_safe;
@@ -124,7 +124,7 @@ impl Known<'_> {
             None => "nobody: each caller has replies of its own".to_owned(),
         };
         let mut texts = vec![
-            format!("{name}: kept {}, {fresh}", place(cache.scope)),
+            format!("{name}: kept {}, {fresh}", place(cache.scope, self.checked.gateway.settings.cache_backend)),
             format!("{name}: chosen by {}", self.cache_key(cache, path).join(", ")),
             format!("{name}: shared by {shared}"),
         ];
@@ -257,11 +257,14 @@ impl Known<'_> {
 }
 
 /// Where a cache keeps its replies.
-fn place(scope: Scope) -> &'static str {
-    match scope {
-        Scope::Isolate => "in the isolate that fetched it",
-        Scope::Colo => "in this Cloudflare location",
-        Scope::Global => "for all Cloudflare locations",
+fn place(scope: Scope, backend: CacheBackend) -> &'static str {
+    match (scope, backend) {
+        (Scope::Isolate, _) => "in the isolate that fetched it",
+        (Scope::Colo, _) => "in this Cloudflare location",
+        (Scope::Global, CacheBackend::CacheApi) => "for all Cloudflare locations",
+        (Scope::Global, CacheBackend::WorkersCache) => {
+            "for all Cloudflare locations, with copies for 10s in the Workers Cache"
+        }
     }
 }
 

@@ -28,7 +28,6 @@ const fn value_at(at: &'static str, value: &'static str, cure: &'static str) -> 
 /// Whoever makes one of these work removes its line.
 const LATER: &[Later] = &[
     key_at("api_keys", "remove the table, and its name from `auth`: use an `[[issuer]]` for now"),
-    key_at("cache_backend", "remove it: replies are kept in the Cache API"),
     value_at("gateway.explain", "signed", "write `explain = \"never\"` or remove it: the log has the decision record"),
     value_at("gateway.explain", "always", "write `explain = \"never\"` or remove it: the log has the decision record"),
     key_at("pool.max_in_flight", "remove it: requests in flight are not counted"),

@@ -1,6 +1,7 @@
 //! The tables of the file, one module each: its keys, what they have to agree on, and what they compile to.
 
 mod cache;
+mod cache_backend;
 mod gateway;
 mod issuer;
 mod limit;
@@ -15,6 +16,7 @@ use super::shape::{List, Reading};
 use super::table::table;
 use crate::compiled::Content;
 use cache::Cache;
+use cache_backend::CacheBackend;
 use gateway::Gateway;
 use issuer::Issuer;
 use limit::Limit;
@@ -40,6 +42,8 @@ table! {
         limit: List<Limit> = [],
         /// How replies are kept and shared.
         cache: List<Cache> = [],
+        /// Which of the platform's caches keep replies.
+        cache_backend: CacheBackend = {},
         /// Requests, and the policies that hold for them. The order of routes means nothing: the most specific one wins.
         route: List<Route, 1>,
     }
@@ -79,6 +83,7 @@ impl File {
         limit::warn(self, &mut warnings);
         route::warn(self, &mut warnings);
         cache::warn(self, &mut warnings);
+        cache_backend::warn(self, &mut warnings);
         gateway::warn(self, &mut warnings);
         warnings
     }
@@ -86,7 +91,7 @@ impl File {
     /// The compiled form of a file without errors.
     pub(super) fn compile(&self, compiler: &mut Compiler<'_>) -> Option<Content> {
         Some(Content {
-            settings: self.gateway.get()?.compile(compiler)?,
+            settings: self.gateway.get()?.compile(self.cache_backend.get()?.compile()?, compiler)?,
             pools: compiler.each(&self.pool, Pool::compile)?,
             steering: self.steering.get()?.compile(compiler)?,
             issuers: compiler.each(&self.issuer, Issuer::compile)?,

@@ -7,6 +7,7 @@ use tidegate_http_cache::fill::{Ask, Message, Refusal, Said};
 use tidegate_http_cache::purge::Generation;
 use tidegate_http_cache::{self as http_cache, Answer};
 
+use super::copies::LASTS;
 use super::fill::{Fill, Selected, Tier, started_seconds};
 use super::purges::{self, Judged};
 use super::search::{Found, Search};
@@ -25,28 +26,38 @@ pub const BEHIND_TIMEOUT: Duration = Duration::from_secs(2);
 const QUESTIONS_MAX: usize = 4;
 
 impl<P: Platform> Search<'_, P> {
-    /// Asks the object behind for what the tiers of this location do not have. It answers with a response, with the right to
-    /// fetch one, or, when somebody else has that, with what they bring. An object that fails is left out.
+    /// Asks the object behind for what the tiers of this location do not have, unless the platform has a copy of that. It
+    /// answers with a response, with the right to fetch one, or, when somebody else has that, with what they bring. An object
+    /// that fails is left out.
     pub(super) async fn ask_behind(&self, found: Found<P::Body>, generation: Option<Generation>) -> Found<P::Body> {
         let mut found = found;
         let mut asking = self.asking(generation);
         asking.refuse = found.purged.map(|purged| Refusal { version: 0, purged: Some(purged) });
+        let mut source = Tier::Copy;
         for _ in 0..QUESTIONS_MAX {
             let Some(place) = self.behind(&found.place.key) else { return found };
-            let Some((said, told)) = self.told(&place, &asking).await else { return found };
-            let (version, response) = match (said, told) {
-                (Said::Hit { version, refresh }, Some(response)) => {
-                    found.lease = refresh;
-                    (version, response)
+            let copy = if source == Tier::Copy { self.copy(&place).await } else { None };
+            let (version, response) = match copy {
+                // No object has a version of this number.
+                Some(copy) => (0, copy),
+                None => {
+                    source = Tier::Behind;
+                    let Some((said, told)) = self.told(&place, &asking).await else { return found };
+                    match (said, told) {
+                        (Said::Hit { version, refresh }, Some(response)) => {
+                            found.lease = refresh;
+                            (version, response)
+                        }
+                        (Said::Fill(lease), _) => return Found { lease: Some(lease), ..found },
+                        (Said::TooLarge, _) => return self.again(found).await,
+                        _ => return found,
+                    }
                 }
-                (Said::Fill(lease), _) => return Found { lease: Some(lease), ..found },
-                (Said::TooLarge, _) => return self.again(found).await,
-                _ => return found,
             };
-            let purged = match self.judge_told(&place.key, response).await {
+            let purged = match self.judge_told(&place.key, response, source).await {
                 Judged::Believed(told) if http_cache::selects(&told.stored, self.request) => {
                     let is_tried = self.take(&mut found, *told);
-                    if is_tried || found.lease.is_some() || !self.fills() {
+                    if is_tried || found.lease.is_some() || (source == Tier::Behind && !self.fills()) {
                         return found;
                     }
                     None
@@ -57,6 +68,7 @@ impl<P: Platform> Search<'_, P> {
                         return found;
                     }
                     asking.refuse = None;
+                    source = Tier::Copy;
                     continue;
                 }
                 Judged::Gone { by } => Some(by),
@@ -65,7 +77,10 @@ impl<P: Platform> Search<'_, P> {
             if found.lease.is_some() {
                 return found;
             }
+            // What a copy is good for, says nothing about what the object has.
+            let purged = purged.or(asking.refuse.and_then(|refused| refused.purged));
             asking.refuse = Some(Refusal { version, purged });
+            source = Tier::Behind;
         }
         found
     }
@@ -87,8 +102,8 @@ impl<P: Platform> Search<'_, P> {
         understood(self.platform.ask_behind(place, message, Some(wait)).await.ok()?)
     }
 
-    async fn judge_told(&self, key: &str, response: (String, P::Body)) -> Judged<P::Body> {
-        purges::judge(key, response, Tier::Behind, &self.resource, self.memory, self.platform).await
+    async fn judge_told(&self, key: &str, response: (String, P::Body), source: Tier) -> Judged<P::Body> {
+        purges::judge(key, response, source, &self.resource, self.memory, self.platform).await
     }
 
     /// Takes what the object has for this request. True when nothing better is to be had for it.
@@ -172,10 +187,11 @@ impl<B: StoredBody> Fill<B> {
     }
 }
 
-/// A response that the object has told of, for this location's store.
+/// A response that the object has told of, for this location's store; a copy of one, for as long as a copy may answer.
 fn promote<B: StoredBody>(key: &str, told: &Selected<B>) -> Option<After<B>> {
     let body = told.body.clone()?;
-    Some(After::Promote { key: key.to_owned(), body, keep_seconds: started_seconds(told.stored.keep()) })
+    let keep = if told.tier == Tier::Copy { LASTS } else { told.stored.keep() };
+    Some(After::Promote { key: key.to_owned(), body, keep_seconds: started_seconds(keep) })
 }
 
 async fn told<P: Platform>(

@@ -58,6 +58,8 @@ pub(super) struct Place {
 pub(super) enum Tier {
     Isolate,
     Location,
+    /// The platform's copy of what the object behind keeps.
+    Copy,
     Behind,
 }
 
@@ -66,6 +68,7 @@ impl Tier {
         match self {
             Self::Isolate => "isolate",
             Self::Location => "colo",
+            Self::Copy => "workers_cache",
             Self::Behind => "object",
         }
     }

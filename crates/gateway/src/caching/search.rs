@@ -14,7 +14,7 @@ use crate::flights::Boarding;
 use crate::memory::Memory;
 use crate::platform::{Behind, Platform};
 use crate::reply::After;
-use crate::route::Scope;
+use crate::route::{CacheBackend, Scope};
 
 /// A request that looks for a stored response.
 pub(super) struct Search<'a, P> {
@@ -22,6 +22,7 @@ pub(super) struct Search<'a, P> {
     pub(super) request: &'a dyn FieldSource,
     pub(super) resource: purge::Place<'a>,
     pub(super) scope: Scope,
+    pub(super) backend: CacheBackend,
     /// The name of this location; only asked for when nothing near answers.
     pub(super) location: &'a dyn Fn() -> Option<String>,
     /// The tags of the response; only asked for when one is fetched.
@@ -145,7 +146,7 @@ impl<P: Platform> Search<'_, P> {
             return judged;
         }
         // Another isolate may have fetched its successor.
-        match self.platform.stored(key).await {
+        match self.platform.stored(key).await.filter(|(metadata, _)| !self.is_overwritten(key, metadata)) {
             Some(found) => purges::judge(key, found, Tier::Location, &self.resource, self.memory, self.platform).await,
             None => judged,
         }

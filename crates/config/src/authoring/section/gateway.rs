@@ -56,7 +56,11 @@ pub(super) enum ResponseHeader {
 choice!(ResponseHeader { ServerTiming = "server-timing", RequestId = "x-request-id" });
 
 impl Gateway {
-    pub(super) fn compile(&self, compiler: &mut Compiler<'_>) -> Option<compiled::Settings> {
+    pub(super) fn compile(
+        &self,
+        cache_backend: compiled::CacheBackend,
+        compiler: &mut Compiler<'_>,
+    ) -> Option<compiled::Settings> {
         self.explain.get()?;
         let admin = match self.admin.value.as_ref()? {
             Some(admin) => Some(admin.compile(compiler)?),
@@ -68,6 +72,7 @@ impl Gateway {
             admin,
             server_timing: headers.values().any(|header| *header == ResponseHeader::ServerTiming),
             request_id: headers.values().any(|header| *header == ResponseHeader::RequestId),
+            cache_backend,
         })
     }
 }
