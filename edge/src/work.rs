@@ -23,8 +23,8 @@ thread_local! {
     static SETTLED: Cell<Option<Result<JsValue, JsValue>>> = const { Cell::new(None) };
 }
 
-/// After how long work is given up. All that it waits for has a timeout, except a body that streams.
-const GIVEN_UP_AFTER: Duration = Duration::from_secs(3_600);
+/// After how long work is given up: longer than the longest timeout of a route. Only a body may stream for longer.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(7_200);
 
 /// Who waits for an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
