@@ -9,7 +9,8 @@ use tidegate_gateway::limiting::{Held, LIMITER_TIMEOUT};
 use tidegate_gateway::platform::{Behind, Copied, Purpose, SignatureCheck, Told};
 use tidegate_gateway::route::Issuer;
 use tidegate_gateway::{
-    AskFailure, BEHIND_TIMEOUT, LogFailure, News, Platform, SHELVED_MAX, Shelf, Unreachable, learn, refresh_keys, renew,
+    AskFailure, BEHIND_TIMEOUT, COPY_TIMEOUT, LogFailure, News, Platform, SHELVED_MAX, Shelf, Unreachable, learn,
+    refresh_keys, renew,
 };
 use tidegate_http_cache::purge::Generations;
 use wasm_bindgen::{JsCast, JsError, JsValue};
@@ -207,7 +208,7 @@ impl Platform for Workers {
     }
 
     async fn copied(&self, url: &str) -> Result<Copied<Self::Body>, Unreachable> {
-        let answer = settled(js::ask_for_copy(&self.ctx, url, milliseconds(BEHIND_TIMEOUT))).await?;
+        let answer = settled(js::ask_for_copy(&self.ctx, url, milliseconds(COPY_TIMEOUT))).await?;
         let answer: Array = answer.dyn_into().map_err(|_| Unreachable::new("no answer of the Workers Cache's"))?;
         let kept = KeptResponse::read(answer.get(2));
         let copy = answer.get(1).as_string().zip(kept);

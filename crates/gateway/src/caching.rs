@@ -37,7 +37,7 @@ pub(crate) use behind::Refresh;
 pub use behind::{BEHIND_MAX, BEHIND_TIMEOUT};
 pub(crate) use changes::Changes;
 pub(crate) use copies::Copies;
-pub use copies::{Offer, offer};
+pub use copies::{COPY_TIMEOUT, Offer, offer};
 use fill::Selected;
 pub(crate) use fill::{Answered, Fill, Filled};
 pub(crate) use invalidation::Invalidates;

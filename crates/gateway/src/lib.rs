@@ -32,7 +32,9 @@ mod trace;
 mod url;
 
 pub use authenticate::refresh_keys;
-pub use caching::{BEHIND_MAX, BEHIND_TIMEOUT, News, Offer, SHELVED_MAX, Shelf, learn, offer, shelve, unshelve};
+pub use caching::{
+    BEHIND_MAX, BEHIND_TIMEOUT, COPY_TIMEOUT, News, Offer, SHELVED_MAX, Shelf, learn, offer, shelve, unshelve,
+};
 pub use exchange::{Answered, Attempt, Conclusion, Exchange, Permitted};
 pub use limiting::renew;
 pub use memory::Memory;

@@ -93,8 +93,8 @@ pub trait Platform {
     ) -> Result<Told<Self::Body>, Unreachable>;
 
     /// Asks the platform's own cache for its copy of what an object behind keeps, under a URL that stands for the object and
-    /// the key, with no field of a client's; waits for at most [`BEHIND_TIMEOUT`](crate::BEHIND_TIMEOUT). What it has no copy
-    /// of, it asks the entrypoint for that answers with [`offer`](crate::offer).
+    /// the key, with no field of a client's; waits for at most [`COPY_TIMEOUT`](crate::COPY_TIMEOUT). What it has no copy of,
+    /// it asks the entrypoint for that answers with [`offer`](crate::offer).
     async fn copied(&self, url: &str) -> Result<Copied<Self::Body>, Unreachable>;
 
     /// Waits so long.

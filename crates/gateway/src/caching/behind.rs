@@ -25,6 +25,9 @@ pub const BEHIND_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often an answer may be refused; after that the request fetches for itself.
 const QUESTIONS_MAX: usize = 4;
 
+/// A stored response: metadata and body.
+type Response<B> = Option<(String, B)>;
+
 impl<P: Platform> Search<'_, P> {
     /// Asks the object behind for what the tiers of this location do not have, unless the platform has a copy of that. It
     /// answers with a response, with the right to fetch one, or, when somebody else has that, with what they bring. An object
@@ -36,23 +39,16 @@ impl<P: Platform> Search<'_, P> {
         let mut source = Tier::Copy;
         for _ in 0..QUESTIONS_MAX {
             let Some(place) = self.behind(&found.place.key) else { return found };
-            let copy = if source == Tier::Copy { self.copy(&place).await } else { None };
-            let (version, response) = match copy {
-                // No object has a version of this number.
-                Some(copy) => (0, copy),
-                None => {
-                    source = Tier::Behind;
-                    let Some((said, told)) = self.told(&place, &asking).await else { return found };
-                    match (said, told) {
-                        (Said::Hit { version, refresh }, Some(response)) => {
-                            found.lease = refresh;
-                            (version, response)
-                        }
-                        (Said::Fill(lease), _) => return Found { lease: Some(lease), ..found },
-                        (Said::TooLarge, _) => return self.again(found).await,
-                        _ => return found,
-                    }
+            let heard = self.heard(&place, &asking, source).await;
+            let (version, response) = match heard {
+                Some((Said::Hit { version, refresh }, Some(response), from)) => {
+                    source = from;
+                    found.lease = refresh;
+                    (version, response)
                 }
+                Some((Said::Fill(lease), ..)) => return Found { lease: Some(lease), ..found },
+                Some((Said::TooLarge, ..)) => return self.again(found).await,
+                _ => return found,
             };
             let purged = match self.judge_told(&place.key, response, source).await {
                 Judged::Believed(told) if http_cache::selects(&told.stored, self.request) => {
@@ -77,12 +73,24 @@ impl<P: Platform> Search<'_, P> {
             if found.lease.is_some() {
                 return found;
             }
-            // What a copy is good for, says nothing about what the object has.
+            // A copy that is of no use says nothing about what the object has.
             let purged = purged.or(asking.refuse.and_then(|refused| refused.purged));
             asking.refuse = Some(Refusal { version, purged });
             source = Tier::Behind;
         }
         found
+    }
+
+    /// What is said about a key, in the words of an object, and by whom: by the platform's copy, if that is asked and there is
+    /// one.
+    async fn heard(&self, place: &Behind, ask: &Ask, first: Tier) -> Option<(Said, Response<P::Body>, Tier)> {
+        let copy = if first == Tier::Copy { self.copy(place).await } else { None };
+        if copy.is_some() {
+            // No object has a version of this number.
+            return Some((Said::Hit { version: 0, refresh: None }, copy, Tier::Copy));
+        }
+        let (said, response) = self.told(place, ask).await?;
+        Some((said, response, Tier::Behind))
     }
 
     fn asking(&self, generation: Option<Generation>) -> Ask {
@@ -94,7 +102,7 @@ impl<P: Platform> Search<'_, P> {
     }
 
     /// What the object says, once it need not be waited for any more.
-    async fn told(&self, place: &Behind, ask: &Ask) -> Option<(Said, Option<(String, P::Body)>)> {
+    async fn told(&self, place: &Behind, ask: &Ask) -> Option<(Said, Response<P::Body>)> {
         let told = told(place, ask, self.memory, self.platform).await?;
         let (Said::Wait { .. }, _) = told else { return Some(told) };
         let wait = ask.until.saturating_sub(self.platform.now());
@@ -109,10 +117,13 @@ impl<P: Platform> Search<'_, P> {
     /// Takes what the object has for this request. True when nothing better is to be had for it.
     fn take(&self, found: &mut Found<P::Body>, told: Selected<P::Body>) -> bool {
         let answer = http_cache::answer(&told.stored, self.method, self.request, self.platform.now());
-        found.after.extend(promote(&found.place.key, &told));
+        let is_tried = !matches!(answer, Answer::Stale { .. });
+        if is_tried || told.tier == Tier::Behind {
+            found.after.extend(promote(&found.place.key, &told));
+        }
         found.selected = Some(told);
         found.answer = Some(answer);
-        !matches!(answer, Answer::Stale { .. })
+        is_tried
     }
 
     /// The object has another variant under the key: now this location knows of the family, and where to look.
@@ -199,7 +210,7 @@ async fn told<P: Platform>(
     ask: &Ask,
     memory: &RefCell<Memory>,
     platform: &P,
-) -> Option<(Said, Option<(String, P::Body)>)> {
+) -> Option<(Said, Response<P::Body>)> {
     if memory.borrow().behind_is_paused(platform.now()) {
         return None;
     }
@@ -213,7 +224,7 @@ async fn told<P: Platform>(
     }
 }
 
-fn understood<B>(told: Told<B>) -> Option<(Said, Option<(String, B)>)> {
+fn understood<B>(told: Told<B>) -> Option<(Said, Response<B>)> {
     let Told { said, response } = told;
     Some((Said::decode(&said).ok()?, response))
 }

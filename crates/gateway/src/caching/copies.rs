@@ -24,6 +24,9 @@ const NOTHING: &str = "public, max-age=1, must-revalidate";
 /// What is not to be kept has to say so: without a Cache-Control, the platform keeps a 200 for two hours.
 const NEVER: &str = "no-store";
 
+/// A look-up that takes longer is given up: what it waits for is most likely the object, which is asked next.
+pub const COPY_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// How long requests go on without copies after a look-up has failed.
 const PAUSE: Duration = Duration::from_secs(5);
 
