@@ -5,7 +5,7 @@ use std::future::Future;
 use js_sys::{ArrayBuffer, Promise, Uint8Array};
 use tidegate_gateway::platform::Behind;
 use tidegate_gateway::reply::{After, Bring, Forgotten, Freshen, Store};
-use tidegate_gateway::{BEHIND_MAX, BEHIND_TIMEOUT, SHELVED_MAX, shelve, unshelve};
+use tidegate_gateway::{BEHIND_MAX, BEHIND_TIMEOUT, Landing, SHELVED_MAX, land, shelve, unshelve};
 use wasm_bindgen::{JsCast, JsError, JsValue};
 use web_sys::Response;
 
@@ -94,11 +94,15 @@ impl Workers {
                         let put = js::put_stream(&self.cache(), &key, &rest, &metadata, &removed, seconds);
                         settled(put).await?;
                     }
-                    None => js::discard(&rest),
+                    None => {
+                        js::discard(&rest);
+                        land(Some(&key), Landing::Uncacheable, state::memory(), state::now());
+                    }
                 }
                 self.end_of(behind, |bring| bring.too_large).await
             }
             Err(broken) => {
+                land(Some(&key), Landing::Failed, state::memory(), state::now());
                 self.end_of(behind, |bring| bring.failed).await?;
                 Err(broken.into())
             }

@@ -10,6 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use js_sys::{Array, ArrayBuffer, Uint8Array};
+use tidegate_gateway::{BEHIND_MAX, METADATA_MAX};
 use tidegate_http_cache::MemoryTier;
 use tidegate_http_cache::fill::{Ask, Back, Filled, Fills, Kept, Message, Said};
 use wasm_bindgen::JsCast;
@@ -42,7 +43,7 @@ impl CacheObject {
     #[wasm_bindgen(constructor)]
     pub fn new(storage: Storage) -> CacheObject {
         let sql = storage.sql();
-        let responses = RefCell::new(MemoryTier::new(BYTES_MAX, tidegate_gateway::BEHIND_MAX));
+        let responses = RefCell::new(MemoryTier::new(BYTES_MAX, BEHIND_MAX + METADATA_MAX));
         let fills = RefCell::new(Fills::new(state::random()));
         Self { storage, sql, fills, responses, alarm_ms: Cell::default(), has_table: Cell::default() }
     }

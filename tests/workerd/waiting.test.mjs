@@ -14,17 +14,16 @@ const TOGETHER = 20;
 const SLOW_MS = 500;
 let origin;
 let gateway;
-/** The fields of the origin's response, by path. */
+/** The origin's response, by path: its status, its body, its fields. */
 const pages = new Map();
 
 before(async () => {
   origin = await startOrigin((request, response) => {
     const { url, headers } = request;
     const isKnown = headers["if-none-match"] === '"v1"';
+    const { status = 200, body = headers["accept-language"], ...fields } = pages.get(url);
     const reply = () =>
-      response
-        .writeHead(isKnown ? 304 : 200, { etag: '"v1"', ...pages.get(url) })
-        .end(isKnown ? undefined : headers["accept-language"]);
+      response.writeHead(isKnown ? 304 : status, { etag: '"v1"', ...fields }).end(isKnown ? undefined : body);
     setTimeout(reply, SLOW_MS);
   });
   const cache = (scope) => `
@@ -81,7 +80,7 @@ for (const scope of SCOPES) {
 
   for (const control of ["private", "no-store", "no-cache", "max-age=0, must-revalidate"]) {
     test(`what says ${control} keeps nobody waiting, new or stored (${scope})`, async () => {
-      const path = `/${scope}/${encodeURIComponent(control)}`;
+      const path = `/${scope}/${control.replace(/\W+/g, "-")}`;
       pages.set(path, { "cache-control": control });
       for (let round = 1; round <= 2; round++) {
         for (const { text } of await together(() => read(path, 0))) assert.equal(text, "l0");
@@ -89,6 +88,15 @@ for (const scope of SCOPES) {
       }
     });
   }
+
+  test(`an origin that fails keeps nobody waiting for each of its failures (${scope})`, async () => {
+    const path = `/${scope}/failing`;
+    pages.set(path, { status: 503 });
+    const began = Date.now();
+    const replies = await many(TOGETHER, TOGETHER, () => send(gateway.url + path));
+    assert.deepEqual([...new Set(replies.map(({ status }) => status))], [503]);
+    assert.ok(Date.now() - began < (TOGETHER / 2) * SLOW_MS, "not one after the other");
+  });
 
   test(`what a cookie selects keeps nobody waiting who has another one (${scope})`, async () => {
     const path = `/${scope}/cookies`;
@@ -101,4 +109,23 @@ for (const scope of SCOPES) {
     assert.equal(origin.take().length, TOGETHER);
     assert.ok(isHit(await read(path, 0)));
   });
+}
+
+// 64 KiB are what the memory of an isolate takes.
+for (const [bytes, isKept] of [
+  [64 * 1024, true],
+  [64 * 1024 + 1, false],
+]) {
+  for (const fields of [{ "content-length": bytes }, { "transfer-encoding": "chunked" }]) {
+    test(`${bytes} bytes with ${Object.keys(fields)} are ${isKept ? "" : "not "}kept by an isolate alone`, async () => {
+      const path = `/isolate/${bytes}/${Object.keys(fields)}`;
+      pages.set(path, { "cache-control": "max-age=600", body: Buffer.alloc(bytes, "x"), ...fields });
+      for (const { body } of await together(() => read(path, 0))) assert.equal(body.length, bytes);
+      assert.equal(origin.take().length, isKept ? 1 : TOGETHER);
+      const { headers } = await read(path, 0);
+      const status = headers["cache-status"];
+      if (isKept) assert.match(status, /; hit/);
+      else if (fields["content-length"]) assert.match(status, /; detail=too-large$/);
+    });
+  }
 }

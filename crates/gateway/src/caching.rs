@@ -46,7 +46,7 @@ use key::{Key, key};
 pub(crate) use purges::purge;
 pub use purges::{News, learn};
 use search::{Found, Search};
-pub use shelf::{SHELVED_MAX, Shelf, shelve, unshelve};
+pub use shelf::{METADATA_MAX, SHELVED_MAX, Shelf, shelve, unshelve};
 use tags::Tags;
 use told::{Forwarded, Telling};
 

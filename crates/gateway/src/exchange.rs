@@ -13,7 +13,7 @@ use tidegate_steering::{Attempts, Body, ClientKey, Location, Next, Outcome, Retr
 use crate::authenticate::Identity;
 use crate::caching::{self, Changes, Fill, Filled, Invalidates, News, Refresh};
 use crate::facts::Facts;
-use crate::flights::Landing;
+use crate::flights::{Landing, land};
 use crate::forward::{self, Told, milliseconds, rejoin_cookies};
 use crate::limiting::Held;
 use crate::matching::Parameters;
@@ -354,7 +354,7 @@ impl<B: StoredBody> Exchange<B> {
     ) -> Conclusion<B> {
         let mut after = Vec::new();
         if let Some(fill) = self.fill.take() {
-            land(fill.flight(), Landing::Nothing, memory, now);
+            land(fill.flight(), Landing::Failed, memory, now);
             match fill.unreachable(request, now) {
                 Ok((reply, after, record)) => return self.reply_stored(reply, after, record, memory, now),
                 Err(abandoned) => after = abandoned,
@@ -383,12 +383,6 @@ impl<B: StoredBody> Exchange<B> {
             Err(rejection) => draft.reject(&gateway, &rejection, &method, now),
         };
         Conclusion::Reply { reply, after, record }
-    }
-}
-
-fn land(flight: Option<&str>, how: Landing, memory: &RefCell<Memory>, now: Duration) {
-    if let Some(key) = flight {
-        memory.borrow_mut().flights.land(key, how, now);
     }
 }
 

@@ -3,8 +3,11 @@
 //! No request can wait for another one inside an isolate: the runtime kills it. What is kept here are notes with times, which
 //! a request looks at when its own timer rings.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+use crate::memory::Memory;
 
 /// The notes of one isolate, by key.
 #[derive(Debug, Default)]
@@ -17,6 +20,8 @@ struct Flight {
     until: Duration,
     /// Whether what came was for nobody else: then everybody fetches.
     passes: bool,
+    /// How many fetches have failed one after the other.
+    failures: u8,
 }
 
 /// What a request is to do about a key.
@@ -32,13 +37,22 @@ pub(crate) enum Boarding {
 
 /// How a fetch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Landing {
+pub enum Landing {
     /// Its response is being stored.
     Storing,
     /// There is none, or it holds what is stored already.
     Nothing,
+    /// The origin failed.
+    Failed,
     /// Its response is for nobody else, or good for nobody else without another question to the origin.
     Uncacheable,
+}
+
+/// Notes how a fetch for a key ended, if this isolate has noted that there is one.
+pub fn land(key: Option<&str>, how: Landing, memory: &RefCell<Memory>, now: Duration) {
+    if let Some(key) = key {
+        memory.borrow_mut().flights.land(key, how, now);
+    }
 }
 
 impl Flights {
@@ -55,13 +69,21 @@ impl Flights {
     /// How long everybody fetches alone after a response that was for nobody else.
     const ALONE: Duration = Duration::from_secs(5);
 
+    /// The same after several fetches have failed one after the other: who waits would wait for each of them.
+    const GIVEN_UP: Duration = Duration::from_secs(2);
+
+    /// So many failures in a row are no accident.
+    const MAX_FAILURES: u8 = 2;
+
     /// Notes that a key is being fetched, unless it is already. Who does not report back after `lasts` is taken for dead.
     pub(crate) fn board(&mut self, key: &str, lasts: Duration, now: Duration) -> Boarding {
-        match self.0.get(key).filter(|flight| now < flight.until) {
-            Some(Flight { passes: true, .. }) => return Boarding::Alone,
-            Some(_) => return Boarding::Taken,
-            None => {}
-        }
+        let failures = match self.0.get(key) {
+            Some(flight) if now < flight.until => {
+                return if flight.passes { Boarding::Alone } else { Boarding::Taken };
+            }
+            Some(flight) => flight.failures,
+            None => 0,
+        };
         if self.0.len() >= Self::MAX {
             self.0.retain(|_, flight| now < flight.until);
         }
@@ -69,18 +91,22 @@ impl Flights {
             // What is not noted is not coordinated.
             return Boarding::Alone;
         }
-        self.0.insert(key.to_owned(), Flight { until: now.saturating_add(lasts), passes: false });
+        self.0.insert(key.to_owned(), Flight { until: now.saturating_add(lasts), passes: false, failures });
         Boarding::First
     }
 
     /// Notes how a fetch ended.
     pub(crate) fn land(&mut self, key: &str, how: Landing, now: Duration) {
         let Some(flight) = self.0.get_mut(key) else { return };
-        *flight = match how {
-            Landing::Storing => Flight { until: now.saturating_add(Self::STORING), passes: false },
-            Landing::Uncacheable => Flight { until: now.saturating_add(Self::ALONE), passes: true },
-            Landing::Nothing => Flight { until: now, passes: false },
+        let failures = flight.failures.saturating_add(1);
+        let (passes, lasts, failures) = match how {
+            Landing::Storing => (false, Self::STORING, 0),
+            Landing::Uncacheable => (true, Self::ALONE, 0),
+            Landing::Failed if failures >= Self::MAX_FAILURES => (true, Self::GIVEN_UP, 0),
+            Landing::Failed => (false, Duration::ZERO, failures),
+            Landing::Nothing => (false, Duration::ZERO, 0),
         };
+        *flight = Flight { until: now.saturating_add(lasts), passes, failures };
     }
 }
 
@@ -126,6 +152,25 @@ mod tests {
     #[test]
     fn after_nothing_the_next_one_fetches() {
         check(Some(Landing::Nothing), &[(100, Boarding::First)]);
+    }
+
+    #[test]
+    fn after_two_failures_in_a_row_everybody_fetches_alone() {
+        let mut flights = Flights::default();
+        for (now, how, then) in [
+            (0, Landing::Failed, Boarding::First),
+            (1, Landing::Storing, Boarding::Taken),
+            (1_000, Landing::Failed, Boarding::First),
+            (2_000, Landing::Failed, Boarding::Alone),
+            (5_000, Landing::Failed, Boarding::First),
+        ] {
+            flights.board("key", LASTS, at(now));
+            flights.land("key", how, at(now));
+            assert_eq!(flights.board("key", LASTS, at(now)), then, "{how:?} at {now} ms");
+        }
+        flights.land("key", Landing::Failed, at(5_000));
+        assert_eq!(flights.board("key", LASTS, at(6_999)), Boarding::Alone);
+        assert_eq!(flights.board("key", LASTS, at(7_000)), Boarding::First);
     }
 
     #[test]

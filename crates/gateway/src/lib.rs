@@ -33,9 +33,11 @@ mod url;
 
 pub use authenticate::refresh_keys;
 pub use caching::{
-    BEHIND_MAX, BEHIND_TIMEOUT, COPY_TIMEOUT, News, Offer, SHELVED_MAX, Shelf, learn, offer, shelve, unshelve,
+    BEHIND_MAX, BEHIND_TIMEOUT, COPY_TIMEOUT, METADATA_MAX, News, Offer, SHELVED_MAX, Shelf, learn, offer, shelve,
+    unshelve,
 };
 pub use exchange::{Answered, Attempt, Conclusion, Exchange, Permitted};
+pub use flights::{Landing, land};
 pub use limiting::renew;
 pub use memory::Memory;
 pub use platform::{AskFailure, Head, LogFailure, Platform, Unreachable};

@@ -51,6 +51,8 @@ pub enum Reason {
     Expired,
     /// What has to be remembered does not fit into the envelope.
     EnvelopeTooLarge,
+    /// The response is larger than what this cache keeps.
+    TooLarge,
     /// A response was stored, but it was purged.
     Purged,
     /// A response is stored of which nobody can know whether it was purged.
@@ -61,7 +63,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Method,
         Self::Range,
         Self::RequestNoStore,
@@ -86,6 +88,7 @@ impl Reason {
         Self::ContentType,
         Self::Expired,
         Self::EnvelopeTooLarge,
+        Self::TooLarge,
         Self::Purged,
         Self::PurgesUnknown,
         Self::StaleIfError,
@@ -118,6 +121,7 @@ impl Reason {
             Self::ContentType => "content-type",
             Self::Expired => "expired",
             Self::EnvelopeTooLarge => "envelope-too-large",
+            Self::TooLarge => "too-large",
             Self::Purged => "purged",
             Self::PurgesUnknown => "purges-unknown",
             Self::StaleIfError => "stale-if-error",
@@ -154,7 +158,8 @@ impl Reason {
             | Self::NoFreshness
             | Self::ContentType
             | Self::Expired
-            | Self::EnvelopeTooLarge => Forward::Miss,
+            | Self::EnvelopeTooLarge
+            | Self::TooLarge => Forward::Miss,
         }
     }
 }

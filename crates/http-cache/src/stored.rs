@@ -102,6 +102,11 @@ impl Stored {
         self.selecting.keys().eq(other.selecting.keys())
     }
 
+    /// The length of its content, if it says so.
+    pub fn content_length(&self) -> Option<u64> {
+        self.content_length
+    }
+
     /// The status code.
     pub fn status(&self) -> u16 {
         self.status

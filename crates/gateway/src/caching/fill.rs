@@ -11,7 +11,7 @@ use tidegate_http_cache::{
 };
 
 use super::tags::{CACHE_TAG, Tags};
-use super::{Forwarded, Lookup, stored_reply};
+use super::{Forwarded, Lookup, SHELVED_MAX, stored_reply};
 use crate::flights::Landing;
 use crate::platform::{Behind, Head, StoredBody};
 use crate::record::CacheRecord;
@@ -191,7 +191,7 @@ impl<B: StoredBody> Fill<B> {
             && let Some(overdue) = self.stale_if_error(&seen, response_time)
         {
             let (reply, after, record) = self.stale(method, &seen, Some(status), overdue, response_time);
-            return Filled::Stored { reply, after, record, landing: Landing::Nothing };
+            return Filled::Stored { reply, after, record, landing: Landing::Failed };
         }
         let cache = Rc::clone(&self.cache);
         let exchange = Exchange {
@@ -320,7 +320,7 @@ impl<B: StoredBody> Fill<B> {
         let withheld = self.place.is_some();
         let storable = match &self.place {
             None => Err(self.detail),
-            Some(_) => http_cache::storable(exchange).map_err(Some),
+            Some(_) => http_cache::storable(exchange).and_then(|stored| self.fitting(stored)).map_err(Some),
         };
         let not_stored = storable.as_ref().err().copied().flatten();
         let cache_status = CacheStatus::Forwarded {
@@ -336,7 +336,7 @@ impl<B: StoredBody> Fill<B> {
             CacheRecord { outcome: self.because.as_str(), not_stored: not_stored.map(Reason::as_str), tier: None };
         let landing = match &storable {
             Ok(stored) => landing(stored, response_time),
-            Err(_) if http_cache::is_error(status) => Landing::Nothing,
+            Err(_) if http_cache::is_error(status) => Landing::Failed,
             Err(_) => Landing::Uncacheable,
         };
         let after = self.keep(storable.ok(), selected, exchange);
@@ -346,6 +346,12 @@ impl<B: StoredBody> Fill<B> {
         let omitted = if holds { http_cache::not_modified_omits(response.get("etag").is_some()) } else { &[] };
         let removed = omitted.iter().copied().chain(tags).collect();
         Filled::Answer { fields, after, record, landing, removed, not_modified: holds }
+    }
+
+    /// A cache in an isolate's memory has no other tier for what is too large.
+    fn fitting(&self, stored: Stored) -> Result<Stored, Reason> {
+        let fits = stored.content_length().is_none_or(|length| length <= SHELVED_MAX as u64);
+        if fits || self.cache.scope != Scope::Isolate { Ok(stored) } else { Err(Reason::TooLarge) }
     }
 
     /// What is left to do with the origin's answer.

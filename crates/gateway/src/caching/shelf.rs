@@ -11,6 +11,10 @@ use crate::platform::StoredBody;
 /// Responses with more bytes are left to the other tiers.
 pub const SHELVED_MAX: usize = 64 * 1024;
 
+/// More than what is remembered about a response takes: its envelope (16 KiB), and its stamp with all the tags that have
+/// names.
+pub const METADATA_MAX: usize = 32 * 1024;
+
 /// An isolate has 128 MB for everything.
 const BYTES_MAX: usize = 16 * 1024 * 1024;
 
@@ -32,7 +36,7 @@ pub(super) struct Shelved<B> {
 
 impl<B> Default for Shelf<B> {
     fn default() -> Self {
-        Self(MemoryTier::new(BYTES_MAX, SHELVED_MAX))
+        Self(MemoryTier::new(BYTES_MAX, SHELVED_MAX + METADATA_MAX))
     }
 }
 
@@ -42,7 +46,10 @@ impl<B: StoredBody> Shelf<B> {
     }
 
     pub(super) fn insert(&mut self, key: &str, shelved: Shelved<B>, is_shared: bool, now: Duration) {
-        let Some(bytes) = shelved.body.whole_bytes() else { return };
+        let Some(bytes) = shelved.body.whole_bytes().filter(|bytes| *bytes <= SHELVED_MAX) else {
+            self.0.remove(key);
+            return;
+        };
         let bytes = bytes.saturating_add(shelved.metadata.len());
         let keep_until = shelved.stored.keep_until();
         let until = if is_shared { keep_until.min(now.saturating_add(UNCONFIRMED)) } else { keep_until };
