@@ -86,26 +86,32 @@ test("a hot key calls its object for at most two of a hundred requests, and metr
   const { asked } = await control("go on");
   assert.deepEqual([...new Set(statuses)], [200]);
   assert.ok(asked - before <= 0.02 * statuses.length, `${asked - before} calls for ${statuses.length} requests`);
-  const metrics = (await operator("metrics")).text;
+  let metrics;
   const value = (name) => Number(new RegExp(`^tidegate_${name} (\\S+)$`, "m").exec(metrics)[1]);
-  assert.equal(value("limit_asks_total") + value("limit_refreshes_total"), asked);
+  // A question counts when it is sent, and at the object when it arrives.
+  await until("metrics and objects agree", async () => {
+    metrics = (await operator("metrics")).text;
+    return value("limit_asks_total") + value("limit_refreshes_total") === (await control("go on")).asked;
+  });
   assert.ok(value("limit_object_calls_per_request") <= 0.02);
   assert.equal(value("limit_overshoot_total"), 0);
 });
 
-test("four edges at once let no request too many pass", async () => {
+/** The most that 200 an hour let through since a moment. */
+const few = (begun) => 200 + Math.ceil(((performance.now() - begun) / 3_600_000) * 200);
+
+test("four edges at once let no request too many pass, and none too few", async () => {
   const begun = performance.now();
   const replies = await many(800, 32, (index) => get("/few/a", "few", index % EDGES));
-  const seconds = (performance.now() - begun) / 1000;
   const passed = replies.filter(({ status }) => status === 200).length;
   assert.deepEqual([...new Set(replies.map(({ status }) => status))].sort(), [200, 429]);
-  assert.ok(passed <= 200 + Math.ceil((seconds * 200) / 3600), `${passed} passed in ${seconds} s`);
-  assert.ok(passed >= 100, `${passed} passed`);
+  assert.ok(passed >= 200 && passed <= few(begun), `${passed} passed, ${few(begun)} may`);
 });
 
 test("an outage of five seconds is not noticed by those who use a hot key", async () => {
-  // A lease grows with the use that is made of it, to 12 s, and is renewed when half of it is left.
-  await load("/hot/a", "outage", 9, 2);
+  // A lease grows with the use that is made of it, and is renewed when half of it is left: to 12 s after 7 s, and not
+  // again before 13 s.
+  await load("/hot/a", "outage", 11, 2);
   await control("cut");
   const statuses = await load("/hot/a", "outage", 5, 2);
   await control("go on");
@@ -123,13 +129,14 @@ test("an object that starts anew gives nothing back", async () => {
     const replies = await many(250, 8, () => get("/few/a", "restarted", edge));
     return replies.filter(({ status }) => status === 200).length;
   };
+  const begun = performance.now();
   const first = await passed(0);
-  assert.ok(first <= 201, `${first} passed`);
+  assert.ok(first <= few(begun), `${first} passed`);
   const { json: usage } = await operator("limits/few/header:x-key=restarted");
   assert.match(usage.object, /^few\/[0-9a-f]{32}$/);
   await gateway.running.miniflare.unsafeEvictDurableObject("edge0", "Limiter", { name: usage.object });
   const second = await passed(1);
-  assert.ok(first + second <= 201, `${first} and ${second} passed`);
+  assert.ok(first + second <= few(begun), `${first} and ${second} passed`);
 });
 
 test("an operator gives a key a fresh start", async () => {
