@@ -1,7 +1,6 @@
 // One limit of 500 in 10 s on four edges, offered four times as much. What passes is counted at the origin.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { Agent, get } from "node:http";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -10,6 +9,7 @@ import { ROOT } from "../../scripts/lib/paths.mjs";
 import { startGateway } from "../../scripts/lib/runner.mjs";
 import { mostWithin, startCountingOrigin } from "./counting_origin.mjs";
 import { EDGES, LIMIT, startPeer } from "./edges.mjs";
+import { ask, offer } from "./offer.mjs";
 
 const PER = 10_000;
 const PER_SECOND = (4 * LIMIT * 1000) / PER;
@@ -31,36 +31,9 @@ function startTidegate(directory, origin) {
   return startGateway({ config, edges: EDGES, log: () => {}, entry });
 }
 
-const agent = new Agent({ keepAlive: true, maxSockets: Infinity });
-
-/** Resolves with the status of one request. */
-function ask(url, client) {
-  return new Promise((resolve, reject) => {
-    const request = get(`${url}/x`, { agent, headers: { "x-client": client } }, (response) => {
-      response.on("end", () => resolve(response.statusCode)).resume();
-    });
-    request.on("error", reject);
-  });
-}
-
 async function calls(urls) {
   const texts = await Promise.all(urls.map(async (url) => (await fetch(`${url}/durable-object-calls`)).text()));
   return texts.map(Number).reduce((total, number) => total + number, 0);
-}
-
-/** Offers so many requests a second, whether they are answered or not, each edge in turn. */
-async function offer(urls, seconds) {
-  const began = performance.now();
-  const answers = [];
-  for (let sent = 0; sent < PER_SECOND * seconds; sent += 1) {
-    const wait = began + (sent * 1000) / PER_SECOND - performance.now();
-    if (wait > 0) await sleep(wait);
-    answers.push(ask(urls[sent % urls.length], "offered"));
-  }
-  const statuses = await Promise.all(answers);
-  const odd = statuses.find((status) => status !== 200 && status !== 429);
-  if (odd !== undefined) throw new Error(`a limited request was answered with ${odd}`);
-  return statuses.length;
 }
 
 /** Decisions per second with a few connections an edge that never pause. Nearly all of them are refusals. */
@@ -68,7 +41,7 @@ async function hurry(urls, seconds) {
   const until = performance.now() + seconds * 1000;
   let decided = 0;
   const work = async (url) => {
-    for (; performance.now() < until; decided += 1) await ask(url, "hurried");
+    for (; performance.now() < until; decided += 1) await ask(`${url}/x`, "hurried");
   };
   await Promise.all(urls.flatMap((url) => Array.from({ length: CONNECTIONS }, () => work(url))));
   return decided / seconds;
@@ -78,11 +51,12 @@ async function measure(name, start, directory, { seconds, quick }) {
   const { url, arrivals, server } = await startCountingOrigin();
   const { urls, stop } = await start(directory, url);
   try {
-    for (const each of urls) await ask(each, "warm-up");
+    for (const each of urls) await ask(`${each}/x`, "warm-up");
     // A client comes whenever it likes: here in the middle of a fixed window.
     await sleep(PER - ((Date.now() + PER / 2) % PER));
     const before = { calls: await calls(urls), arrivals: arrivals.length };
-    const requests = await offer(urls, quick ? 10 : 25);
+    const targets = urls.map((each) => `${each}/x`);
+    const { requests } = await offer(targets, "offered", { perSecond: PER_SECOND, seconds: quick ? 10 : 25 });
     const passed = arrivals.slice(before.arrivals);
     const perRequest = ((await calls(urls)) - before.calls) / requests;
     const perSecond = await hurry(urls, seconds);

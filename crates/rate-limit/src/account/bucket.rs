@@ -316,7 +316,7 @@ impl Kind for Bucket {
     }
 
     fn take_back(&mut self, holder: u64, remains: Remains) {
-        self.loans.end(holder, remains.id);
+        self.loans.end(holder, remains.id, self.now);
         self.clip();
         let back = self.loans.take_back(holder, remains.id, remains.left);
         self.level.credit(back);

@@ -64,3 +64,32 @@ fn one_client_of_a_slow_limit_is_decided_here_most_of_the_time() {
 fn a_few_requests_everywhere_are_all_admitted() {
     check(rate(10, S, 10), 50, 8, 0.97, 1.0);
 }
+
+/// Requests come in clumps, so many milliseconds apart. Returns admitted as a share of what the limit gives.
+fn in_clumps(limit: Rate, holders: usize, per_second: u64, clump_ms: u64) -> f64 {
+    let mut world = World::new(1, holders, Weather { latency_ms: 10, ..Weather::default() });
+    let wants = [want("k", limit, 1)];
+    let seconds = 40;
+    for _ in 0..seconds * 1_000 / clump_ms {
+        world.pass(clump_ms * MILLI);
+        for _ in 0..per_second * clump_ms / 1_000 {
+            let holder = world.random.below(holders as u64) as usize;
+            world.request(holder, &wants);
+        }
+    }
+    world.pass(2 * SECOND);
+    Definition::check(&limit, &world.seen.admitted["k"]).unwrap();
+    world.seen.allowed as f64 / (f64::from(limit.requests()) * seconds as f64 + f64::from(limit.burst()))
+}
+
+#[test]
+fn in_an_overload_that_comes_in_clumps_nearly_all_that_the_limit_gives_is_admitted() {
+    for (limit, holders, per_second) in
+        [(rate(150, S, 150), 4, 600), (rate(100, S, 100), 10, 400), (rate(500, S, 500), 50, 2_000)]
+    {
+        for (clump_ms, least) in [(50, 0.97), (100, 0.97), (200, 0.94), (400, 0.88)] {
+            let admitted = in_clumps(limit, holders, per_second, clump_ms);
+            assert!(admitted >= least, "{admitted:.4} of {limit:?} with {holders}, a clump each {clump_ms} ms");
+        }
+    }
+}

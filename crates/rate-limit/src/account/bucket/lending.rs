@@ -3,7 +3,7 @@
 use super::Bucket;
 use super::fair::{Fair, LENDABLE};
 use super::level::{WHOLE, refill, time_for};
-use super::loans::Promise;
+use super::loans::{Deposit, Promise};
 use crate::account::{Borrower, LAST_ONES, PARTS};
 use crate::answer::Loan;
 use crate::rate::Rate;
@@ -87,13 +87,14 @@ impl Bucket {
         let most = self.most_to_hold(price).saturating_sub(if self.is_slow() { held } else { 0 });
         let whole = |units: u64| (units / self.rate.interval_nanos()).saturating_mul(interval);
         let deposit = whole(wanted.min(most).min(lendable.saturating_sub(held)));
+        let given = Deposit { held: heard.then_some(borrower.held), units: deposit, at: now };
         let held = held.saturating_add(deposit);
 
         let room = fill.saturating_sub(others.capacity).saturating_sub(self.loans.reserve().capacity);
         let room = room.saturating_sub(self.level.units().saturating_sub(deposit));
-        // Where all want more than there is, nobody has anything to store, and what is not lent keeps what comes in
-        // between two questions.
-        let needed = small(refill(SECOND / 10, share)).max(price.saturating_mul(2));
+        // Where all want more than there is, what is not lent must hold what comes in between two questions. The rest is for
+        // requests that come in clumps: without a place to wait for them, what refills between two of them is lost.
+        let needed = (part / 2).max(small(refill(SECOND / 10, share))).max(price.saturating_mul(2));
         let capacity = if self.fair.is_scarce() { needed } else { part.max(buffer.saturating_mul(2)) }.max(held);
         let capacity = steady(capacity, latest.capacity, self.fair.is_scarce()).max(held).min(room).min(lendable);
         let worth = u128::from(held).saturating_add(earned);
@@ -101,7 +102,7 @@ impl Bucket {
             return None;
         }
         let promise = Promise { share, capacity, until: now.saturating_add(lifetime) };
-        self.loans.lend(borrower.holder, borrower.sequence, promise);
+        self.loans.lend(borrower.holder, borrower.sequence, promise, &given);
         self.level.debit(deposit);
         self.charged = self.charged.saturating_add(deposit);
         self.clip();

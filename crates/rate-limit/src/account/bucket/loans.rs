@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::level::WHOLE;
+use super::level::{WHOLE, refill};
 use super::row::scale;
 use crate::mutation::{Mutation, makes};
 
@@ -70,6 +70,10 @@ pub(super) struct Lease {
     /// What the answers so far have promised, the latest last. The holder may not have heard of it yet, so that what was
     /// promised before stays set aside until it expires.
     promises: Vec<Promise>,
+    /// What the holder had at `since`, at most, with what came with the latest answer. No more than that and what has
+    /// refilled since comes back: a question of before a restart that is heard again must not bring what it once found.
+    given: u64,
+    since: u128,
     /// It was given by an instance before this one: it stays on record until everything of that instance has expired.
     claimed: bool,
 }
@@ -91,6 +95,19 @@ impl Lease {
         self.promises.iter().filter(|promise| promise.is_live(now)).fold(Promise::default(), |all, one| all.or(*one))
     }
 
+    /// Returns what the holder can have of it, at most.
+    fn left(&self, now: u128) -> u64 {
+        let refilled = refill(now.saturating_sub(self.since), self.latest().share);
+        self.given.saturating_add(u64::try_from(refilled).unwrap_or(u64::MAX))
+    }
+
+    /// Remembers what came with an answer.
+    fn deposit(&mut self, deposit: &Deposit) {
+        let left = self.left(deposit.at);
+        self.given = left.min(deposit.held.unwrap_or(left)).saturating_add(deposit.units);
+        self.since = deposit.at;
+    }
+
     fn promise(&mut self, promise: Promise, now: u128) {
         self.promises.retain(|old| old.is_live(now) && !promise.covers(old));
         if self.promises.len() >= Lease::MAX_PROMISES {
@@ -99,6 +116,15 @@ impl Lease {
         }
         self.promises.push(promise);
     }
+}
+
+/// What came with an answer that lent something.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deposit {
+    /// What the holder had when it asked, if it had heard of all that came before.
+    pub(super) held: Option<u64>,
+    pub(super) units: u64,
+    pub(super) at: u128,
 }
 
 /// What may be left of a lease that has expired, and may come back.
@@ -188,7 +214,8 @@ impl Loans {
             }
             let Some(lease) = member.lease.take_if(|lease| !lease.is_live(now)) else { continue };
             if !lease.claimed {
-                expired.push(Frozen { holder: *holder, id: lease.id, at_most: lease.latest().capacity });
+                let at_most = lease.latest().capacity.min(lease.left(now));
+                expired.push(Frozen { holder: *holder, id: lease.id, at_most });
             }
         }
         for promise in [&mut self.unknown, &mut self.unknown_reserve] {
@@ -267,11 +294,12 @@ impl Loans {
     }
 
     /// Records a lease. What was promised before stays set aside until it expires.
-    pub(super) fn lend(&mut self, holder: u64, id: u64, promise: Promise) {
+    pub(super) fn lend(&mut self, holder: u64, id: u64, promise: Promise, deposit: &Deposit) {
         let at = self.at;
         let Some(member) = self.members.get_mut(&holder) else { return };
-        let empty = Lease { id, first: id, promises: Vec::new(), claimed: false };
+        let empty = Lease { id, first: id, promises: Vec::new(), given: 0, since: deposit.at, claimed: false };
         let lease = member.lease.get_or_insert(empty);
+        lease.deposit(deposit);
         let promise = set_aside(promise);
         let old = lease.set_aside(at);
         lease.id = id;
@@ -304,16 +332,17 @@ impl Loans {
         // A claim that was long on its way may be of a lease that has ended. It must not free what others still use.
         let promise = Promise { share, capacity, until: self.unknown.until };
         member.last_id = id;
-        member.lease = Some(Lease { id, first: id, promises: vec![promise], claimed: true });
+        let (promises, since) = (vec![promise], self.at);
+        member.lease = Some(Lease { id, first: id, promises, given: 0, since, claimed: true });
     }
 
     /// Ends a lease of which its holder says that it has expired there.
-    pub(super) fn end(&mut self, holder: u64, id: u64) {
+    pub(super) fn end(&mut self, holder: u64, id: u64, now: u128) {
         let at = self.at;
         let member = self.members.get_mut(&holder);
         let lease = member.and_then(|member| member.lease.take_if(|lease| lease.id == id && !lease.claimed));
         if let Some(lease) = lease {
-            self.freeze(Frozen { holder, id, at_most: lease.set_aside(at).capacity });
+            self.freeze(Frozen { holder, id, at_most: lease.set_aside(at).capacity.min(lease.left(now)) });
             self.sum();
         }
     }
