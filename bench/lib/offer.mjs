@@ -1,7 +1,7 @@
 // A client with a pace of its own: it does not wait for answers, as users don't.
 
 import { Agent, get } from "node:http";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as immediate, setTimeout as sleep } from "node:timers/promises";
 
 const agent = new Agent({ keepAlive: true, maxSockets: Infinity });
 
@@ -24,7 +24,8 @@ export async function offer(urls, client, { perSecond, seconds }) {
   const answers = [];
   for (let sent = 0; sent < perSecond * seconds; sent += 1) {
     const wait = began + (sent * 1000) / perSecond - performance.now();
-    if (wait > 0) await sleep(wait);
+    // Late as it may be, it lets others go on: the origin that counts lives in the same process.
+    await (wait > 0 ? sleep(wait) : immediate());
     answers.push(ask(urls[sent % urls.length], client));
   }
   const took = (performance.now() - began) / 1000;
