@@ -138,3 +138,11 @@ fn a_key_with_few_requests_writes_a_row_for_one_in_eight_at_most() {
         assert!(rows <= 125, "{rows} rows for 1,000 requests, {load} a second of {kind:?}");
     }
 }
+
+#[test]
+fn a_short_window_under_its_limit_is_decided_from_memory_as_well() {
+    let window = Kind::Window { requests: 500, per: 10_000 };
+    let Outcome { counts, .. } = run(calm(1, window, &[1; 4], 40, 30));
+    assert_eq!(counts.admitted, counts.requests);
+    assert!(counts.from_memory * 100 >= counts.requests * 96, "{counts:?}");
+}

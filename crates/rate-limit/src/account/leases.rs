@@ -58,6 +58,16 @@ pub(super) struct Lease {
     lifetime: u128,
 }
 
+/// What may be lent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Offer {
+    pub(super) available: u64,
+    /// What of it is lent to nobody, and the rest sparingly. None where whatever a client misses comes free soon.
+    pub(super) kept: Option<u64>,
+    /// For so many nanoseconds.
+    pub(super) longest: u128,
+}
+
 /// What was just lent: the deposit is to be charged, and what the lease was before is now used until `lease.until`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Lent {
@@ -99,21 +109,26 @@ impl Leases {
         Some(Lease { units: lease.units.min(remains.left), ..lease })
     }
 
-    /// Lends at most `available`, for at most `longest` nanoseconds.
-    pub(super) fn lend(&mut self, borrower: &Borrower, now: u128, available: u64, longest: u128) -> Option<Lent> {
+    /// Lends of what the offer says.
+    pub(super) fn lend(&mut self, borrower: &Borrower, now: u128, offer: &Offer) -> Option<Lent> {
         self.hear(borrower, now);
         let active = self.active(now);
         let known = self.holders.get_mut(&borrower.holder)?;
         let recent = known.lease.filter(|lease| lease.until.saturating_add(lease.lifetime) > now);
         let lifetime = recent.map_or(SHORTEST_LIFETIME, |lease| lease.lifetime.saturating_mul(2));
-        let lifetime = lifetime.min(LONGEST_LIFETIME).min(longest);
+        let lifetime = lifetime.min(LONGEST_LIFETIME).min(offer.longest);
         if lifetime < LEAST_LIFETIME {
             return None;
         }
         let before = known.lease.filter(|lease| lease.until > now);
         let left = before.map_or(0, |lease| lease.units);
         let missing = worth(borrower.demand, lifetime).saturating_sub(left);
-        let most = part(available, active, u64::from(borrower.cost)).saturating_sub(left);
+        let most = match offer.kept {
+            Some(kept) => {
+                part(offer.available.saturating_sub(kept), active, u64::from(borrower.cost)).saturating_sub(left)
+            }
+            None => half(offer.available, active),
+        };
         let deposit = missing.min(most);
         let units = left.saturating_add(deposit);
         if units < u64::from(borrower.cost).saturating_mul(LEAST_COSTS) {

@@ -10,7 +10,7 @@
 mod row;
 mod slots;
 
-use crate::account::leases::{Leases, Lent};
+use crate::account::leases::{Leases, Lent, Offer};
 use crate::account::{Borrower, Kind, LAST_ONES, Report, Row, next_era};
 use crate::allowance::Window;
 use crate::answer::Loan;
@@ -142,11 +142,6 @@ impl Ring {
         self.per / 8
     }
 
-    /// What is lent to nobody. In a short window, whatever a client misses is back soon.
-    fn last_ones(&self) -> u64 {
-        if self.per < MINUTE { 0 } else { LAST_ONES.into() }
-    }
-
     fn lent(&mut self, lent: &Lent) -> Loan {
         if let Some(before) = lent.before {
             self.extend(before.units, before.until, lent.lease.until);
@@ -265,8 +260,9 @@ impl Kind for Ring {
     }
 
     fn lend(&mut self, borrower: &Borrower) -> Option<Loan> {
-        let lent =
-            self.leases.lend(borrower, self.now, self.available().saturating_sub(self.last_ones()), self.longest())?;
+        let kept = (self.per >= MINUTE).then_some(LAST_ONES.into());
+        let offer = Offer { available: self.available(), kept, longest: self.longest() };
+        let lent = self.leases.lend(borrower, self.now, &offer)?;
         Some(self.lent(&lent))
     }
 

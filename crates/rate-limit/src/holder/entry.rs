@@ -131,11 +131,13 @@ impl Entry {
         self.used = true;
         if self.allowance != *want.allowance() {
             // Other numbers: what was lent, and what is on its way, counts in another unit.
-            let (debt, debt_at, touched) = (self.debt, self.debt_at, self.touched);
+            let (debt, debt_at, debt_sent) = (self.debt, self.debt_at, self.debt_sent);
+            let (refused_at, touched) = (self.refused_at, self.touched);
             let new = Entry::new(want, sequence, now);
             // What is in progress goes on.
             let permits = new.permits.and_then(|permits| self.permits.take().or(Some(permits)));
-            *self = Entry { debt, debt_at, touched, permits, ..new };
+            // Nor is what was owed forgiven, or that there was nothing to owe of.
+            *self = Entry { debt, debt_at, debt_sent, refused_at, touched, permits, ..new };
             if let (Some(permits), Allowance::Concurrency(concurrency)) = (&mut self.permits, &self.allowance) {
                 permits.lower(u64::from(concurrency.requests()));
                 // As of everything else, answers to what was asked before are not taken.

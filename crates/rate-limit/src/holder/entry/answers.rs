@@ -13,6 +13,9 @@ impl Entry {
     pub(in crate::holder) fn receive(&mut self, item: &Item, grant: &Grant, question: Sent, charged: bool, now: u64) {
         self.asked_at = None;
         self.debt_sent = self.debt_sent.saturating_sub(item.debt);
+        if !grant.hold.is_zero() {
+            self.refused_at = Some(now);
+        }
         let waited_for = self.close(question.sequence);
         if question.sequence <= self.born || !self.counts_like(&item.terms) {
             return;
@@ -67,9 +70,7 @@ impl Entry {
             Verdict::Open | Verdict::Closed { .. } => 0,
         };
         let hold = nanos(grant.hold);
-        if hold > 0 {
-            self.refused_at = Some(now);
-        } else if self.refused_at.is_some_and(|at| question.sent >= at) {
+        if hold == 0 && self.refused_at.is_some_and(|at| question.sent >= at) {
             self.refused_at = None;
         }
         self.short = hold > 0 && grant.scarce;
@@ -174,9 +175,31 @@ impl Entry {
 mod tests {
     use std::time::Duration;
 
+    use super::super::Standing;
     use super::*;
     use crate::rate::Rate;
-    use crate::want::Want;
+    use crate::want::{Accuracy, Want};
+
+    #[test]
+    fn other_numbers_forgive_no_debt_and_no_refusal() {
+        let bounded = |requests| {
+            let rate = Allowance::Rate(Rate::new(1, Duration::from_secs(60), requests).unwrap());
+            Want::new("k", rate, 1).unwrap().with_accuracy(Accuracy::Bounded { parts_per_million: 640_000 })
+        };
+        let (old, new) = (bounded(100), bounded(120));
+        let (sent, price) = (Sent { sequence: 1, sent: 0 }, 1);
+        let mut entry = Entry::new(&old, 0, 0);
+        entry.meet(&old, 0, 0);
+        assert_eq!(entry.standing(&old, price, 0), Standing::Owes);
+        entry.debt = 1;
+        let item = entry.item(&old, 0, 1, Duration::ZERO);
+        entry.meet(&new, 1, 1);
+        assert_eq!(entry.standing(&new, price, 1), Standing::Asks);
+        // The object has nothing: what was owed is known there, but not paid.
+        let refusal = Grant { hold: Duration::from_secs(1), ..Grant::nothing() };
+        entry.receive(&item, &refusal, sent, false, 2);
+        assert_eq!(entry.standing(&new, price, 2), Standing::Asks);
+    }
 
     #[test]
     fn a_question_without_an_answer_may_be_charged_twice_but_gives_nothing_back_twice() {
