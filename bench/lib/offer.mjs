@@ -16,8 +16,8 @@ export function ask(url, client) {
 }
 
 /**
- * Offers so many requests a second, whether they are answered or not, to each URL in turn. Resolves with how many were sent
- * and refused, and in what time; another status than 200 and 429 fails the run.
+ * Offers so many requests a second, whether they are answered or not, to each URL in turn. Resolves with how many were
+ * sent and refused, and in what time; another status than 200 and 429 fails the run.
  */
 export async function offer(urls, client, { perSecond, seconds }) {
   const began = performance.now();
