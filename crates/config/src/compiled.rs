@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_gateway::source::Source as KeySource;
 
 /// Changes with every change of the types below: a Worker never reads what another version wrote.
-const FORMAT: u8 = 7;
+const FORMAT: u8 = 8;
 
 /// The compiled form as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -229,6 +229,8 @@ pub(crate) struct Cache {
     pub(crate) name: String,
     pub(crate) scope: Scope,
     pub(crate) ttl: Option<u64>,
+    pub(crate) negative_ttl: Option<u64>,
+    pub(crate) jitter_percent: u32,
     pub(crate) override_origin: bool,
     /// Percent, and the longest lifetime.
     pub(crate) heuristic: Option<(u64, u64)>,

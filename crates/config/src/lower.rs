@@ -138,6 +138,11 @@ fn cache(cache: compiled::Cache) -> Result<Rc<Cache>, String> {
         Some(ttl) => Rules::new(Duration::from_millis(ttl), cache.override_origin).map_err(words)?,
         None => Rules::ORIGIN_DECIDES,
     };
+    let rules = match cache.negative_ttl {
+        Some(ttl) => rules.with_negative_ttl(Duration::from_millis(ttl)).map_err(words)?,
+        None => rules,
+    };
+    let rules = rules.with_jitter(cache.jitter_percent).map_err(words)?;
     let rules = match cache.heuristic {
         Some((percent, at_most)) => {
             rules.with_heuristic(Heuristic::new(percent, Duration::from_millis(at_most)).map_err(words)?)

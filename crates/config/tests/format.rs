@@ -325,7 +325,7 @@ fn another_version_or_a_longer_text_is_not_loaded() {
     );
     let mut other = bytes.clone();
     other[0] = 9;
-    let message = "the compiled configuration has format 9, this program reads format 7: build both anew";
+    let message = "the compiled configuration has format 9, this program reads format 8: build both anew";
     assert_eq!(load(&other).unwrap_err().to_string(), message);
     let mut longer = bytes;
     longer.push(0);

@@ -281,7 +281,13 @@ impl<B: StoredBody> Exchange<B> {
         let (mut removed, mut not_modified) = (Vec::new(), false);
         let first = self.purge(status, response, &mut removed, memory, now);
         if let Some(fill) = self.fill.take().filter(|_| status != 101) {
-            let answered = caching::Answered { status, response, request_time: self.sent, response_time: now };
+            let answered = caching::Answered {
+                status,
+                response,
+                request_time: self.sent,
+                response_time: now,
+                random: self.random,
+            };
             let flight = fill.flight().map(str::to_owned);
             match fill.conclude(request, &answered) {
                 Filled::Again(fill) => {

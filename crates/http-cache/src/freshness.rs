@@ -14,6 +14,10 @@ use std::time::Duration;
 pub struct Rules {
     // Invariant: more than zero, at most 2^31 seconds.
     ttl: Option<Duration>,
+    // Invariant: as of `ttl`.
+    negative_ttl: Option<Duration>,
+    // Invariant: at most 50.
+    jitter_percent: u32,
     override_origin: bool,
     heuristic: Option<Heuristic>,
     pub(crate) stale: StaleWindows,
@@ -65,6 +69,8 @@ impl Rules {
     /// Rules without a lifetime: what the origin does not declare fresh is not stored.
     pub const ORIGIN_DECIDES: Self = Self {
         ttl: None,
+        negative_ttl: None,
+        jitter_percent: 0,
         override_origin: false,
         heuristic: None,
         stale: StaleWindows { while_revalidate: Duration::ZERO, if_error: Duration::ZERO },
@@ -87,6 +93,40 @@ impl Rules {
     /// A `ttl` of zero or of more than 2,147,483,648 seconds.
     pub fn new(ttl: Duration, override_origin: bool) -> Result<Self, InvalidRules> {
         Ok(Self { ttl: Some(lifetime(ttl)?), override_origin, ..Self::ORIGIN_DECIDES })
+    }
+
+    /// The longest lifetime that a `ttl` gives to a 4xx, if no other one is named.
+    pub const NEGATIVE_TTL: Duration = Duration::from_secs(10);
+
+    /// The same rules with a lifetime of its own for a 4xx: for a 404 or 410, or one that says `public`, on which the origin is
+    /// silent. Without it, that is the `ttl`, but at most [`NEGATIVE_TTL`](Self::NEGATIVE_TTL): what was not there yet is
+    /// missed for long otherwise.
+    ///
+    /// # Errors
+    ///
+    /// As of [`new`](Self::new).
+    pub fn with_negative_ttl(self, negative_ttl: Duration) -> Result<Self, InvalidRules> {
+        Ok(Self { negative_ttl: Some(lifetime(negative_ttl)?), ..self })
+    }
+
+    /// The same rules, whose lifetimes are shortened at random by up to so many percent: what was stored at the same moment
+    /// does not become stale at the same moment. A lifetime that the origin states stays what it is.
+    ///
+    /// # Errors
+    ///
+    /// More than 50 percent.
+    pub fn with_jitter(self, percent: u32) -> Result<Self, InvalidRules> {
+        if percent > 50 { Err(InvalidRules::Jitter) } else { Ok(Self { jitter_percent: percent, ..self }) }
+    }
+
+    /// The lifetime that is given to a 4xx on which the origin is silent; `None`: none.
+    pub fn negative_ttl(&self) -> Option<Duration> {
+        self.negative_ttl.or_else(|| self.ttl.map(|ttl| ttl.min(Self::NEGATIVE_TTL)))
+    }
+
+    /// The percentage by which lifetimes are shortened at most.
+    pub fn jitter_percent(&self) -> u32 {
+        self.jitter_percent
     }
 
     /// The same rules with a heuristic lifetime for responses without a stated one that say when they were modified: those
@@ -127,7 +167,15 @@ impl Rules {
         // codes are defined as heuristically cacheable" or "that have been marked as explicitly cacheable (e.g., with a
         // public response directive)". Never a 5xx: one failure would last for the whole lifetime.
         let by_status = matches!(status, 200 | 203 | 204 | 300 | 301 | 308 | 404 | 410);
-        self.ttl.filter(|_| by_status || (public && status < 500))
+        let ttl = if matches!(status, 400..500) { self.negative_ttl() } else { self.ttl };
+        ttl.filter(|_| by_status || (public && status < 500))
+    }
+
+    /// A lifetime of these rules, shortened by a part that the random number chooses.
+    fn jittered(&self, lifetime: Duration, random: u64) -> Duration {
+        let most = u128::from(self.jitter_percent).saturating_mul(lifetime.as_millis()) / 100;
+        let part = most.saturating_mul(u128::from(random)) >> 64;
+        lifetime.saturating_sub(Duration::from_millis(u64::try_from(part).unwrap_or(u64::MAX)))
     }
 }
 
@@ -148,6 +196,8 @@ pub enum InvalidRules {
     TtlTooLong,
     /// A heuristic that is not 1 to 100 percent.
     Percent,
+    /// A jitter of more than 50 percent.
+    Jitter,
 }
 
 impl fmt::Display for InvalidRules {
@@ -156,6 +206,7 @@ impl fmt::Display for InvalidRules {
             Self::ZeroTtl => "the lifetime is zero: such a cache never holds anything",
             Self::TtlTooLong => "the lifetime is longer than 2147483648 seconds",
             Self::Percent => "the heuristic is not 1 to 100 percent",
+            Self::Jitter => "the jitter is more than 50 percent",
         })
     }
 }
@@ -180,7 +231,8 @@ impl Freshness {
 pub(crate) fn freshness(exchange: &Exchange<'_>, policy: &Policy) -> Result<Freshness, Reason> {
     let initial_age = initial_age(exchange);
     let configured = exchange.rules.ttl_for(exchange.status, policy.control.public);
-    let configured = configured.map(|ttl| initial_age.saturating_add(ttl));
+    let jittered = |lifetime| exchange.rules.jittered(lifetime, exchange.random);
+    let configured = configured.map(|ttl| initial_age.saturating_add(jittered(ttl)));
     let lifetime = match configured.filter(|_| exchange.rules.override_origin) {
         Some(lifetime) => lifetime,
         None => match explicit_lifetime(exchange, policy) {
@@ -195,7 +247,7 @@ pub(crate) fn freshness(exchange: &Exchange<'_>, policy: &Policy) -> Result<Fres
             // A cookie is a credential too, in all but name (RFC 9111, section 3.5, speaks of Authorization only): an origin
             // that says nothing of sharing did not say that what it made for this visitor is for all.
             None if carries_a_visitor(exchange) && !policy.control.public => return Err(Reason::Cookie),
-            None => heuristic_lifetime(exchange, policy).or(configured).ok_or(Reason::NoFreshness)?,
+            None => heuristic_lifetime(exchange, policy).map(jittered).or(configured).ok_or(Reason::NoFreshness)?,
         },
     };
     Ok(Freshness { initial_age, lifetime })

@@ -21,8 +21,8 @@
 //! fields by which a store might form an opinion of its own ([`Stored::withheld`]) are taken off the response and live
 //! in the envelope, from where [`Stored::fields`] puts them back on a reply.
 //!
-//! There is no negative caching of its own: a 404 or 410 is stored when the origin or the operator says for how long, a 5xx
-//! only when the origin does. While an origin fails, [`stale_if_error`] is what keeps its clients served.
+//! A 404 or 410 is stored when the origin or the operator says for how long, by a lifetime of its own that is short if nobody
+//! says otherwise; a 5xx only when the origin says for how long. While an origin fails, [`stale_if_error`] is what keeps its clients served.
 //!
 //! Why not the crate `http-cache-semantics` (weighed at 3.0.0)? It compares directive names by case, so that `No-Store`
 //! is stored, and splits `Cache-Control` at every comma, quoted or not. It knows no targeted fields, no field lists of

@@ -41,6 +41,8 @@ pub struct Exchange<'a> {
     pub request_time: Duration,
     /// When the response's header section arrived, since the Unix epoch.
     pub response_time: Duration,
+    /// 64 random bits, for lifetimes with jitter.
+    pub random: u64,
 }
 
 /// May this response be stored in a shared cache, and how long is it fresh? The rules of RFC 9111, section 3, one by

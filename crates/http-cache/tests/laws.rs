@@ -48,6 +48,7 @@ impl Circumstances {
             rules: &self.rules,
             request_time: NOW - self.delay,
             response_time: NOW,
+            random: 0,
         })
     }
 }
@@ -294,6 +295,7 @@ proptest! {
             rules: &circumstances.rules,
             request_time: received - circumstances.delay,
             response_time: received,
+            random: 0,
         };
         let Some(freshened) = freshen(&stored, &exchange(304, &answer)) else { return Ok(()) };
         let whole = storable(&exchange(stored.status(), &answer));

@@ -25,6 +25,7 @@ fuzz_target!(|fields: (&str, &str, &str)| {
         rules: &rules,
         request_time: now,
         response_time: now,
+        random: 0,
     });
     if let Ok(stored) = stored {
         assert_eq!(Stored::decode(&stored.encode()).as_ref(), Ok(&stored));

@@ -128,6 +128,15 @@ impl Known<'_> {
             format!("{name}: chosen by {}", self.cache_key(cache, path).join(", ")),
             format!("{name}: shared by {shared}"),
         ];
+        if let Some(ttl) = cache.rules.negative_ttl() {
+            texts.push(format!("{name}: a 404 or 410 is fresh for {} when the origin does not say", in_words(ttl)));
+        }
+        if cache.rules.jitter_percent() > 0 {
+            let percent = cache.rules.jitter_percent();
+            texts.push(format!(
+                "{name}: lifetimes that the origin does not state are up to {percent} % shorter, at random"
+            ));
+        }
         if !cache.tags.is_empty() {
             let tags: Vec<String> = cache.tags.iter().map(|tag| self.tag(tag)).collect();
             texts.push(format!("{name}: tagged {}", tags.join(", ")));

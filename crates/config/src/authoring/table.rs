@@ -7,7 +7,7 @@ use super::later;
 use super::node::{Node, join, kind_of};
 use super::problem::Place;
 use super::shape::{Field, Reading, Shape, not_yet};
-use super::suggest::{did_you_mean, listed};
+use super::suggest::did_you_mean;
 
 /// Defines a table of the file: a type, how it is read, its JSON Schema and its documentation.
 ///
@@ -227,7 +227,13 @@ impl<'n, 'a> Table<'n, 'a> {
             let message = format!("unknown key `{name}`{}", did_you_mean(name, keys.iter().copied()));
             let hint = match holder_of(name, &T::schema()) {
                 Some(holder) => format!("`{name}` belongs into `{holder}`: `{holder} = {{ {name} = … }}`"),
-                None => format!("the keys of this {word} are {}", listed(keys.iter().copied())),
+                None => {
+                    let others: Vec<&str> = keys.iter().copied().filter(|key| !table.contains_key(*key)).collect();
+                    match others.as_slice() {
+                        [] => format!("remove it: this {word} has all its keys"),
+                        _ => format!("the other keys of this {word} are {}", others.join(", ")),
+                    }
+                }
             };
             reading.error(&place, message, hint);
         }

@@ -180,6 +180,7 @@ mod tests {
             rules: &Rules::ORIGIN_DECIDES,
             request_time: NOW,
             response_time: NOW,
+            random: 0,
         });
         Stamp::new(None, []).seal(&stored.unwrap().encode())
     }

@@ -115,6 +115,7 @@ pub(crate) struct Answered<'a> {
     pub(crate) response: &'a dyn FieldSource,
     pub(crate) request_time: Duration,
     pub(crate) response_time: Duration,
+    pub(crate) random: u64,
 }
 
 impl<B: StoredBody> Fill<B> {
@@ -203,6 +204,7 @@ impl<B: StoredBody> Fill<B> {
             rules: &cache.rules,
             request_time: answered.request_time,
             response_time,
+            random: answered.random,
         };
         match self.selected.take() {
             Some(selected) if status == 304 && self.asked(&selected, method) => {

@@ -21,6 +21,7 @@ fn exchange<'a>(status: u16, request: &'a Lines, answer: &'a Lines) -> Exchange<
         rules: &Rules::ORIGIN_DECIDES,
         request_time: STORED_AT + LATER,
         response_time: STORED_AT + LATER,
+        random: 0,
     }
 }
 

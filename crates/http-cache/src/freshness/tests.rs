@@ -21,6 +21,7 @@ fn of(rules: &Rules, status: u16, delay: Duration, lines: &[(&str, &str)]) -> Re
         rules,
         request_time: SENT,
         response_time: SENT + delay,
+        random: 0,
     };
     let found = freshness(&exchange, &Policy::read(exchange.response).unwrap())?;
     if found.is_fresh() { Ok(found) } else { Err(Reason::Expired) }
@@ -46,6 +47,7 @@ fn check_cookie(sharing: Sharing, lines: &[(&str, &str)], expected: Result<(), R
         rules: &Rules::new(secs(60), false).unwrap(),
         request_time: SENT,
         response_time: SENT,
+        random: 0,
     };
     assert_eq!(freshness(&exchange, &Policy::read(exchange.response).unwrap()).map(|_| ()), expected, "{lines:?}");
 }
@@ -166,7 +168,7 @@ fn a_configured_ttl_serves_where_the_origin_is_silent() {
             "{status} {lines:?}"
         );
     };
-    for status in [200, 203, 204, 300, 301, 308, 404, 410] {
+    for status in [200, 203, 204, 300, 301, 308] {
         check(status, &[], Ok(30));
     }
     for status in [201, 202, 302, 303, 307, 400, 401, 403, 405, 414, 429, 500, 501, 502, 503, 504, 599] {
@@ -175,7 +177,6 @@ fn a_configured_ttl_serves_where_the_origin_is_silent() {
     }
     // RFC 9111, section 4.2.2: `public` makes any response heuristically cacheable; no 5xx here.
     check(302, &[("Cache-Control", "public")], Ok(30));
-    check(499, &[("Cache-Control", "public")], Ok(30));
     check(500, &[("Cache-Control", "public")], Err(Reason::NoFreshness));
     // The origin is not silent.
     check(200, &[("Cache-Control", "max-age=5")], Ok(5));
@@ -296,4 +297,67 @@ fn a_heuristic_is_one_to_a_hundred_percent_of_something() {
     ] {
         assert_eq!(Heuristic::new(percent, secs(at_most)).err(), expected, "{percent} {at_most}");
     }
+}
+
+#[test]
+fn not_found_has_a_lifetime_of_its_own() {
+    let minute = Rules::new(secs(60), false).unwrap();
+    let second = Rules::new(secs(1), false).unwrap();
+    let negative = minute.clone().with_negative_ttl(secs(90)).unwrap();
+    let alone = Rules::ORIGIN_DECIDES.with_negative_ttl(secs(5)).unwrap();
+    let check = |rules: &Rules, status, control: &str, expected: Result<u64, Reason>| {
+        let found = of(rules, status, Duration::ZERO, &[("Cache-Control", control)]);
+        assert_eq!(found.map(|found| found.lifetime), expected.map(secs), "{rules:?} {status} {control}");
+    };
+    for status in [404, 410] {
+        check(&minute, status, "", Ok(10));
+        check(&second, status, "", Ok(1));
+        check(&negative, status, "", Ok(90));
+        check(&alone, status, "", Ok(5));
+        check(&negative, status, "max-age=7", Ok(7));
+        check(&Rules::ORIGIN_DECIDES, status, "", Err(Reason::NoFreshness));
+    }
+    check(&minute, 403, "", Err(Reason::NoFreshness));
+    check(&minute, 403, "public", Ok(10));
+    check(&negative, 200, "", Ok(60));
+    check(&negative, 500, "public", Err(Reason::NoFreshness));
+    check(&alone, 200, "", Err(Reason::NoFreshness));
+    // What the operator puts in place of the origin's word.
+    let own = Rules::new(secs(60), true).unwrap().with_negative_ttl(secs(5)).unwrap();
+    check(&own, 404, "max-age=600", Ok(5));
+    check(&own, 200, "max-age=600", Ok(60));
+}
+
+#[test]
+fn jitter_shortens_lifetimes_that_no_origin_states_and_no_others() {
+    let rules = Rules::new(secs(100), false).unwrap().with_jitter(10).unwrap();
+    let rules = rules.with_heuristic(Heuristic::new(10, secs(1_000)).unwrap());
+    let lifetime = |random, lines: &[(&str, &str)]| {
+        let response = Lines::new(lines);
+        let (status, sharing) = (200, Sharing::Everyone);
+        let (request_time, response_time) = (SENT, SENT);
+        let request = Lines::default();
+        let method = "GET";
+        let exchange = Exchange {
+            method,
+            request: &request,
+            status,
+            response: &response,
+            sharing,
+            rules: &rules,
+            request_time,
+            response_time,
+            random,
+        };
+        freshness(&exchange, &Policy::read(&response).unwrap()).unwrap().lifetime
+    };
+    let modified = at(-5_000);
+    for (random, ttl, heuristic) in
+        [(0, 100_000, 500_000), (u64::MAX / 2, 95_001, 475_001), (u64::MAX, 90_001, 450_001)]
+    {
+        assert_eq!(lifetime(random, &[]), Duration::from_millis(ttl), "{random}");
+        assert_eq!(lifetime(random, &[("Last-Modified", &modified)]), Duration::from_millis(heuristic), "{random}");
+        assert_eq!(lifetime(random, &[("Cache-Control", "max-age=100")]), secs(100), "{random}");
+    }
+    assert_eq!(Rules::new(secs(1), false).unwrap().with_jitter(51), Err(InvalidRules::Jitter));
 }

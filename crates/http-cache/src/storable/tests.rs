@@ -34,6 +34,7 @@ impl Case {
             rules: &self.rules,
             request_time: NOW,
             response_time: NOW,
+            random: 0,
         })
     }
 
@@ -380,6 +381,7 @@ fn only_the_needed_fields_are_read() {
             rules: &Rules::ORIGIN_DECIDES,
             request_time: NOW,
             response_time: NOW,
+            random: 0,
         };
         let _ = storable(&exchange);
         assert_eq!(*asked.1.borrow(), expected, "{method} {status}");

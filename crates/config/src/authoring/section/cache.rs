@@ -22,6 +22,13 @@ table! {
         scope: CacheScope = "colo",
         /// How long a reply is fresh when the origin does not say. If left out, only what the origin says counts.
         ttl: Option<Span<1, { 366 * DAY }>>,
+        /// How long a 404 or 410, or another 4xx that says `public`, is fresh when the origin does not say. If left out, as long
+        /// as `ttl` says, but at most ten seconds: what was not there yet is found soon after it is made.
+        negative_ttl: Option<Span<1, { 366 * DAY }>>,
+        /// By how much a lifetime of this cache (`ttl`, `negative_ttl`, `heuristic`) is shortened at random, at most. What was
+        /// stored at the same moment, after a deployment or a purge, is then not fetched anew at the same moment. What the
+        /// origin states stays what it is.
+        jitter_percent: Whole<0, 50> = 0,
         /// Whether `ttl` wins over the lifetime that the origin states. What the origin forbids to store is never stored.
         r#override: bool = false,
         /// A lifetime for replies that say when they were modified but not how long they are fresh. If left out, none is
@@ -105,9 +112,9 @@ impl Cache {
 
     pub(super) fn compile(&self, _: &mut Compiler<'_>) -> Option<compiled::Cache> {
         let key = self.key.get()?;
-        let ttl = match self.ttl.value? {
-            Some(ttl) => Some(milliseconds(ttl.0)?),
-            None => None,
+        let lifetime = |span: Option<Span<1, { 366 * DAY }>>| match span {
+            Some(span) => milliseconds(span.0).map(Some),
+            None => Some(None),
         };
         let span = |span: Option<Span<1, { 366 * DAY }>>| span.map_or(Some(0), |span| milliseconds(span.0));
         let heuristic = match self.heuristic.value.as_ref()? {
@@ -133,7 +140,9 @@ impl Cache {
                 CacheScope::Colo => compiled::Scope::Colo,
                 CacheScope::Global => compiled::Scope::Global,
             },
-            ttl,
+            ttl: lifetime(self.ttl.value?)?,
+            negative_ttl: lifetime(self.negative_ttl.value?)?,
+            jitter_percent: u32::try_from(self.jitter_percent.get()?.0).ok()?,
             override_origin: *self.r#override.get()?,
             heuristic,
             stale_while_revalidate: span(self.stale_while_revalidate.value?)?,
