@@ -1,3 +1,5 @@
+use crate::fields::is_garbled;
+
 /// One entity tag (RFC 9110, section 8.8.3). A backslash escapes nothing in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EntityTag<'a> {
@@ -12,11 +14,12 @@ impl<'a> EntityTag<'a> {
         rest.is_empty().then_some(tag)
     }
 
-    /// The entity tag at the beginning, and what follows it.
+    /// The entity tag at the beginning, and what follows it. One with bytes that cannot be read is none: it might be another
+    /// one.
     fn first(value: &'a str) -> Option<(Self, &'a str)> {
         let unmarked = value.strip_prefix("W/");
         let (opaque, rest) = unmarked.unwrap_or(value).strip_prefix('"')?.split_once('"')?;
-        Some((Self { weak: unmarked.is_some(), opaque }, rest))
+        (!is_garbled(opaque)).then_some((Self { weak: unmarked.is_some(), opaque }, rest))
     }
 
     /// Lists the entity tags of a field value. Members that are none are skipped.
@@ -54,6 +57,12 @@ impl<'a> EntityTag<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tag_with_bytes_that_are_no_utf_8_is_no_tag() {
+        assert_eq!(EntityTag::read("\"a\u{fffd}\""), None);
+        assert_eq!(EntityTag::list("\"a\u{fffd}\", \"b\"").len(), 1);
+    }
 
     #[test]
     fn comparisons_of_rfc_9110_section_8_8_3_2() {

@@ -17,6 +17,13 @@ where
     }
 }
 
+/// Whether a value has bytes that are no UTF-8. A field may have any above 0x7F (RFC 9110, section 5.5); platforms that
+/// give values as text put U+FFFD in the place of each, so two values that look the same here may be different ones for
+/// whoever gets them as bytes.
+pub fn is_garbled(value: &str) -> bool {
+    value.contains(char::REPLACEMENT_CHARACTER)
+}
+
 /// The field in which a store keeps [`Stored::encode`](crate::Stored::encode) beside the response.
 pub const ENVELOPE_FIELD: &str = "tidegate-stored";
 
@@ -24,8 +31,9 @@ pub const ENVELOPE_FIELD: &str = "tidegate-stored";
 ///
 /// RFC 9111, section 3.1: the Connection field and what RFC 9110, section 7.6.1 lists with it; fields specific to the
 /// proxy used; trailers are discarded, and with them their announcement. `Age` is replaced on every reuse (section 4).
-/// An origin that sends the envelope's own name would otherwise write the cache's metadata.
-pub(crate) const NEVER_STORED: [&str; 12] = [
+/// An origin that sends the envelope's own name, or that under which the coding of a body is kept, would otherwise write the
+/// cache's metadata.
+pub(crate) const NEVER_STORED: [&str; 13] = [
     "age",
     "connection",
     "keep-alive",
@@ -34,6 +42,7 @@ pub(crate) const NEVER_STORED: [&str; 12] = [
     "proxy-authorization",
     "proxy-connection",
     "te",
+    "tidegate-coding",
     "trailer",
     "transfer-encoding",
     "upgrade",

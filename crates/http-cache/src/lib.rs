@@ -60,7 +60,7 @@ pub mod purge;
 mod refresh_ahead;
 
 pub use content_types::{ContentTypes, InvalidMediaRange, MediaRange};
-pub use fields::{ENVELOPE_FIELD, Fields};
+pub use fields::{ENVELOPE_FIELD, Fields, is_garbled};
 pub use freshen::{Freshened, freshen, freshen_by_head};
 pub use freshness::{Heuristic, InvalidRules, Rules, StaleWindows};
 pub use invalidation::{invalidates, is_safe};

@@ -1,4 +1,4 @@
-use crate::fields::{Fields, is_token, members, trim};
+use crate::fields::{Fields, is_garbled, is_token, members, trim};
 use crate::reason::Reason;
 use std::collections::BTreeMap;
 
@@ -25,6 +25,10 @@ pub(crate) fn selecting(vary: Option<&str>, request: &dyn Fields) -> Result<Sele
         if value.is_some() && CREDENTIALS.contains(&name.as_str()) {
             return Err(Reason::VaryCredential);
         }
+        // Nobody could tell whether another request has the same value.
+        if value.as_deref().is_some_and(is_garbled) {
+            return Err(Reason::Malformed);
+        }
         let value = value.map(|value| canonical(&name, &value));
         selecting.insert(name, value);
     }
@@ -39,12 +43,13 @@ pub(crate) fn matches(selecting: &Selecting, request: &dyn Fields) -> bool {
 }
 
 /// The same names with the values that this request has: what another variant is selected by. `None` if one of them is a
-/// credential.
+/// credential, or cannot be read.
 pub(crate) fn presented(selecting: &Selecting, request: &dyn Fields) -> Option<Selecting> {
     let value = |name: &String| {
         let value = request.get(name).map(|value| canonical(name, &value));
         let is_secret = value.is_some() && CREDENTIALS.contains(&name.as_str());
-        (!is_secret).then(|| (name.clone(), value))
+        let is_garbled = value.as_deref().is_some_and(is_garbled);
+        (!is_secret && !is_garbled).then(|| (name.clone(), value))
     };
     selecting.keys().map(value).collect()
 }
@@ -154,6 +159,15 @@ mod tests {
         for vary in ["Foo Bar", "\"Foo\"", "Foo; Bar", "Föö"] {
             assert_eq!(selecting(Some(vary), &Lines::default()), Err(Reason::Malformed), "{vary:?}");
         }
+    }
+
+    #[test]
+    fn a_value_that_is_no_utf_8_is_nobody_elses() {
+        let request = Lines::new(&[("x-name", "caf\u{fffd}")]);
+        assert_eq!(selecting(Some("x-name"), &request), Err(Reason::Malformed));
+        let stored = selecting(Some("x-name"), &Lines::new(&[("x-name", "cafe")])).unwrap();
+        assert!(!matches(&stored, &request));
+        assert_eq!(presented(&stored, &request), None);
     }
 
     #[test]

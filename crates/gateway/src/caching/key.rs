@@ -17,7 +17,7 @@ pub(super) enum Key {
     At(String),
     /// A key that long is nobody's but an attacker's.
     TooLong,
-    /// The caller has no name that a response could be kept for.
+    /// The caller has no name that a response could be kept for, or one that cannot be told from others.
     Nobody,
 }
 
@@ -32,6 +32,9 @@ pub(super) fn key<H: Head>(
     let Some(partition) = partition(cache, route, facts, identity) else { return Key::Nobody };
     let headers: Vec<(&str, Option<String>)> =
         cache.headers.iter().map(|name| (name.as_str(), facts.head.field(name))).collect();
+    if headers.iter().any(|(_, value)| value.as_deref().is_some_and(http_cache::is_garbled)) {
+        return Key::Nobody;
+    }
     let headers: Vec<(&str, Option<&str>)> = headers.iter().map(|(name, value)| (*name, value.as_deref())).collect();
     let key = http_cache::key(&KeyParts {
         cache: &cache.name,
@@ -58,7 +61,11 @@ fn partition<H: Head>(
         _ => facts.value(source, Ipv6Prefix::default()),
     };
     match (&cache.partition, identity) {
-        (Some(sources), _) => Some(source::join(sources.iter().map(|source| (source, value(source))))),
+        (Some(sources), _) => {
+            let values: Vec<Option<String>> = sources.iter().map(value).collect();
+            let is_garbled = values.iter().flatten().any(|value| http_cache::is_garbled(value));
+            (!is_garbled).then(|| source::join(sources.iter().zip(values)))
+        }
         (None, None) => Some("everyone".to_owned()),
         // Two tokens without a subject may be two callers: unknown means deny.
         (None, Some(identity)) => {
