@@ -1,7 +1,7 @@
 //! Work that waits for the runtime: see `work.mjs`.
 //!
 //! A future here waits for one promise at a time, so it needs no executor: JavaScript carries it on when the promise has
-//! settled. A task with a promise and a waker of its own takes several times as many turns of the microtask queue.
+//! settled. A task with a promise and a waker of its own takes more turns of the microtask queue.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
