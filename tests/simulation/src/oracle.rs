@@ -15,6 +15,8 @@
 //! - A calendar's window ends by the clock of the object.
 //!
 //! A request that was paid in part by its isolate and in part by the object counts in each part from when that was taken.
+//! One in progress is as old as the time since it was let through; what its isolate holds for it before that ends when the
+//! isolate's clock is set forward, like everything else that is in progress there.
 //! A cost that is settled counts as what was reserved, or less: what a request costs beyond that is charged afterwards.
 
 mod calendar;
@@ -70,6 +72,13 @@ pub enum Mark {
         before: (u64, u64),
         /// What the object's clock showed: milliseconds since the epoch.
         shown: u64,
+    },
+    /// This request goes on to its origin, some time after it was admitted: from now on it is in progress.
+    Passed {
+        /// Which.
+        request: usize,
+        /// What it costs.
+        cost: u64,
     },
 }
 
@@ -161,6 +170,7 @@ impl Meaning {
         let (request, cost, share, shown) = match *mark {
             Mark::Taken { request, cost, part, shown } => (request, cost, Share::Part(part), shown),
             Mark::Admitted { request, cost, before, shown } => (request, cost, Share::Rest(before), shown),
+            Mark::Passed { request, cost } => return self.pass(at, request, cost),
             _ => {
                 self.mark(at, mark);
                 return None;
@@ -173,7 +183,13 @@ impl Meaning {
             Definition::Quota(used) => used.take(request, whole(cost, share)),
             Definition::Concurrency(running) => running.take(at, request, whole(cost, share)),
         };
-        (by > 0).then_some(Excess { at, request, by })
+        excess(at, request, by)
+    }
+
+    fn pass(&mut self, at: Moment, request: usize, cost: u64) -> Option<Excess> {
+        let Definition::Concurrency(running) = &mut self.definition else { return None };
+        running.room(at);
+        excess(at, request, running.pass(at, request, cost))
     }
 
     fn mark(&mut self, at: Moment, mark: &Mark) {
@@ -205,6 +221,10 @@ fn settle<'a>(parts: impl DoubleEndedIterator<Item = &'a mut u64>, cost: u64) {
     }
 }
 
+fn excess(at: Moment, request: usize, by: u64) -> Option<Excess> {
+    (by > 0).then_some(Excess { at, request, by })
+}
+
 /// By how much a sum is above what is allowed.
 fn above(sum: u64, requests: u64) -> u64 {
     sum.saturating_sub(requests)
@@ -212,8 +232,13 @@ fn above(sum: u64, requests: u64) -> u64 {
 
 /// Judges what happened to one key of a limit: all of it, in any order.
 pub fn judge(kind: &Kind, clocks: Clocks, debt: u64, marks: &mut [(Moment, Mark)]) -> Option<Excess> {
-    // At the same millisecond, what gives room comes first.
-    marks.sort_by_key(|(at, mark)| (*at, matches!(mark, Mark::Admitted { .. } | Mark::Taken { .. })));
+    // At the same millisecond, what gives room comes first, and what goes on was admitted before.
+    let order = |mark: &Mark| match mark {
+        Mark::Admitted { .. } | Mark::Taken { .. } => 1,
+        Mark::Passed { .. } => 2,
+        _ => 0,
+    };
+    marks.sort_by_key(|(at, mark)| (*at, order(mark)));
     let mut meaning = Meaning::new(kind, clocks, debt);
     marks.iter().find_map(|(at, mark)| meaning.follow(*at, mark))
 }

@@ -39,6 +39,12 @@ impl Running {
         above(self.sum(), self.allowed())
     }
 
+    /// A request goes on: whatever was held for it, it is all in progress now.
+    pub(super) fn pass(&mut self, at: Moment, request: usize, cost: u64) -> u64 {
+        self.running.retain(|(_, running, _)| *running != request);
+        self.take(at, request, cost)
+    }
+
     pub(super) fn mark(&mut self, _at: Moment, mark: &Mark) {
         match mark {
             Mark::Ended { request } => self.running.retain(|(_, running, _)| running != request),
@@ -52,7 +58,8 @@ impl Running {
             | Mark::Changing(_)
             | Mark::Jumped(_)
             | Mark::Taken { .. }
-            | Mark::Admitted { .. } => {}
+            | Mark::Admitted { .. }
+            | Mark::Passed { .. } => {}
         }
     }
 }

@@ -51,7 +51,12 @@ impl Used {
                 let parts = self.admitted.iter_mut().filter(|(admitted, _)| admitted == request);
                 settle(parts.map(|(_, cost)| cost), *cost);
             }
-            Mark::Changing(_) | Mark::Jumped(_) | Mark::Ended { .. } | Mark::Taken { .. } | Mark::Admitted { .. } => {}
+            Mark::Changing(_)
+            | Mark::Jumped(_)
+            | Mark::Ended { .. }
+            | Mark::Taken { .. }
+            | Mark::Admitted { .. }
+            | Mark::Passed { .. } => {}
         }
     }
 }

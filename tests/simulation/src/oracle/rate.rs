@@ -77,7 +77,11 @@ impl Bucket {
                     self.level = self.full.min(self.level + parts(less, self.per));
                 }
             }
-            Mark::Changing(_) | Mark::Ended { .. } | Mark::Taken { .. } | Mark::Admitted { .. } => {}
+            Mark::Changing(_)
+            | Mark::Ended { .. }
+            | Mark::Taken { .. }
+            | Mark::Admitted { .. }
+            | Mark::Passed { .. } => {}
         }
     }
 }

@@ -61,7 +61,12 @@ impl Sliding {
                 let parts = self.admitted.iter_mut().filter(|(_, admitted, _)| admitted == request);
                 settle(parts.map(|(.., cost)| cost), *cost);
             }
-            Mark::Changing(_) | Mark::Jumped(_) | Mark::Ended { .. } | Mark::Taken { .. } | Mark::Admitted { .. } => {}
+            Mark::Changing(_)
+            | Mark::Jumped(_)
+            | Mark::Ended { .. }
+            | Mark::Taken { .. }
+            | Mark::Admitted { .. }
+            | Mark::Passed { .. } => {}
         }
     }
 }

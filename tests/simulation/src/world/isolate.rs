@@ -162,6 +162,9 @@ impl World {
                 self.mark(limit, key, asked.0, Mark::Taken { request, cost, part: before, shown });
             }
             self.mark(limit, key, at, Mark::Admitted { request, cost, before, shown });
+            if matches!(self.plan.limits[limit].kind, Kind::Concurrency { .. }) {
+                self.mark(limit, key, now, Mark::Passed { request, cost });
+            }
         }
     }
 
