@@ -5,17 +5,18 @@
 import { answered, ended, failed, timedOut } from "../build/tidegate.js";
 import { crashed } from "./crash.mjs";
 import { removeFields, setFields } from "./kept.mjs";
+import { upload } from "./upload.mjs";
 
 // Keeps an origin's responses out of the zone's own cache, which knows nothing of the partitions and lifetimes here.
 const UNCACHED = { cacheTtlByStatus: { "100-599": -1 } };
 
 // Sends one attempt to an origin and tells the exchange how it ended; the exchange knows what comes next. `attempt`
-// is lines, each with a line feed at its end: the method, "1" if there is a body, the URL, the names of the fields to
-// remove, separated by commas, then names and values of the fields to set.
+// is lines, each with a line feed at its end: the method, "1" if the request is copied with its content, the URL, the
+// names of the fields to remove, separated by commas, then names and values of the fields to set.
 //
 // The timeout races the fetch instead of aborting it: a signal costs a sixth of a small request, a timer a thirtieth.
 // What loses the race ends with the request, when the runtime cancels what is still open.
-export function forward(number, request, attempt, timeoutMs, raw) {
+export function forward(number, request, attempt, timeoutMs, raw, hasBody) {
   return new Promise((resolve) => {
     let concluded = false;
     const conclude = (report) => {
@@ -29,11 +30,14 @@ export function forward(number, request, attempt, timeoutMs, raw) {
       }
     };
     const fail = (error) => conclude(() => failed(number, String(error?.message ?? error)));
+    const late = () => conclude(() => timedOut(number));
+    let body = null;
     // The time until the response header: a body may stream for hours. The runtime drops the timer with the request,
     // which costs less than taking it back here.
-    setTimeout(() => conclude(() => timedOut(number)), timeoutMs);
+    if (!hasBody) setTimeout(late, timeoutMs);
     try {
-      send(request, attempt, raw).then(
+      if (hasBody) body = upload(request, timeoutMs, late);
+      send(request, attempt, raw, body).then(
         (response) => conclude(() => answered(number, response.status, hopFields(response.headers), response)),
         fail,
       );
@@ -49,7 +53,7 @@ export function onceEnded(promise, response) {
   return promise.then(go, go);
 }
 
-function send(request, attempt, raw) {
+function send(request, attempt, raw, body) {
   // Cut by hand: `split` takes twice as long.
   let begin = 0;
   const line = () => {
@@ -59,20 +63,17 @@ function send(request, attempt, raw) {
     return text;
   };
   const method = line();
-  const body = line() === "" ? null : request.body;
+  const isCopied = line() !== "";
   const url = line();
   const removed = line();
   const headers = new Headers(request.headers);
   if (removed !== "") for (const name of removed.split(",")) headers.delete(name);
   while (begin < attempt.length) headers.set(line(), line());
-  if (body === null || (method !== "GET" && method !== "HEAD")) {
-    const init = { method, headers, body, redirect: "manual", cf: UNCACHED };
-    // A cache keeps the body as it came: the runtime would decode it for whoever reads it.
-    if (raw) init.encodeResponseBody = "manual";
-    return fetch(url, init);
-  }
-  // The runtime refuses a GET with content, unless it is copied from another request.
-  return fetch(new Request(url, request), { headers, redirect: "manual", cf: UNCACHED });
+  if (isCopied) return fetch(new Request(url, request), { headers, redirect: "manual", cf: UNCACHED });
+  const init = { method, headers, body, redirect: "manual", cf: UNCACHED };
+  // A cache keeps the body as it came: the runtime would decode it for whoever reads it.
+  if (raw) init.encodeResponseBody = "manual";
+  return fetch(url, init);
 }
 
 const PROXY_FIELDS = ["proxy-authenticate", "proxy-authentication-info", "proxy-connection"];

@@ -34,6 +34,9 @@ struct OriginExchange {
 /// How long after its timeout an exchange is given up.
 const GRACE: Duration = Duration::from_secs(60);
 
+/// The same while a client sends a body, which may take it longer than any timeout.
+const UPLOAD_MAX: Duration = Duration::from_secs(7_200);
+
 /// Sends the attempt that is due; the promise resolves to the client's response.
 pub(crate) fn send(exchange: Box<Exchange<Stored>>, head: RequestHead, platform: Workers) -> JsValue {
     begin(exchange, head, platform, Audience::Client).into()
@@ -57,16 +60,20 @@ fn begin(exchange: Box<Exchange<Stored>>, head: RequestHead, platform: Workers, 
     let Attempt { url, removed, set, sent, timeout, raw } = exchange.attempt();
     // One text, because decoding each further one costs as much as setting a field.
     let removed = if removed.is_empty() { String::new() } else { removed.replace('\n', ",") };
-    let body = if head.has_body() { "1" } else { "" };
-    let lines = [head.method(), body, url.as_str(), &removed, set, ""].join("\n");
+    // The runtime refuses a GET with content, unless it is copied from another request: its body is out of reach.
+    let is_copied = head.has_body() && matches!(head.method(), "GET" | "HEAD");
+    let has_body = head.has_body() && !is_copied;
+    let copied = if is_copied { "1" } else { "" };
+    let lines = [head.method(), copied, url.as_str(), &removed, set, ""].join("\n");
     let timeout_ms = timeout.as_secs_f64() * 1_000.0;
     // When JavaScript must have reported back: its timer rings before.
-    let overdue = sent.saturating_add(timeout).saturating_add(GRACE);
+    let grace = if has_body { UPLOAD_MAX } else { GRACE };
+    let overdue = sent.saturating_add(timeout).saturating_add(grace);
     // The handle is cloned: the request's method of that name would copy the body.
     let request = Clone::clone(head.request());
     let exchange = OriginExchange { exchange, head, platform, audience };
     let number = UNDER_WAY.with_borrow_mut(|under_way| under_way.insert(exchange, overdue, sent));
-    js::forward(number, &request, &lines, timeout_ms, raw)
+    js::forward(number, &request, &lines, timeout_ms, raw, has_body)
 }
 
 fn take(number: u32) -> Result<OriginExchange, JsValue> {

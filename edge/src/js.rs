@@ -41,7 +41,14 @@ extern "C" {
 
 #[wasm_bindgen(raw_module = "../edge/platform.mjs")]
 extern "C" {
-    pub(crate) fn forward(number: u32, request: &Request, attempt: &str, timeout_ms: f64, raw: bool) -> Promise;
+    pub(crate) fn forward(
+        number: u32,
+        request: &Request,
+        attempt: &str,
+        timeout_ms: f64,
+        raw: bool,
+        has_body: bool,
+    ) -> Promise;
 
     #[wasm_bindgen(js_name = onceEnded)]
     pub(crate) fn once_ended(promise: &Promise, response: &JsValue) -> Promise;

@@ -62,7 +62,8 @@ pub struct Attempt<'a> {
     pub set: &'a str,
     /// When it is sent.
     pub sent: Duration,
-    /// How long the origin may take until its response header is complete.
+    /// How long the origin may take until its response header is complete, from when it has the whole request; and for
+    /// each part of a body.
     pub timeout: Duration,
     /// Whether the response's body is kept as it comes, in whatever coding.
     pub raw: bool,

@@ -192,7 +192,8 @@ pub enum Scope {
 pub struct OriginPolicy {
     /// The only pools that may serve the route, in order; `None`: whatever steering says.
     pub pools: Option<Vec<PoolIndex>>,
-    /// How long an origin may take until its response header is complete.
+    /// How long an origin may take until its response header is complete, from when it has the whole request; and for
+    /// each part of a body.
     pub timeout: Duration,
     /// How many other origins an idempotent request may try.
     pub retries: u8,

@@ -68,7 +68,8 @@ table! {
         pools: Option<List<Reference<Pools>, 1>>,
         /// Which origins of a pool it may use: `primary`.
         role: Role = "primary",
-        /// How long an origin may take until its response header is complete, at most `"1h"`.
+        /// How long an origin may take until its response header is complete, at most `"1h"`. While the client
+        /// sends a body of more than 14 kB, it counts only what the origin takes for each part of it.
         timeout: Span<1, HOUR> = "30s",
         /// How many other origins an idempotent request without a body may try, at most 5.
         retries: Whole<0, 5> = 1,
