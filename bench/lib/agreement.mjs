@@ -50,7 +50,7 @@ function expectLimitFields(server, response) {
 export async function checkAgreement({ bare, peer, tidegate }, headers) {
   const claims = { ...headers, ...bearer(token("ES256")) };
   await expectStatus(bare, "/nothing/x", headers, 200);
-  await expectFields(bare, "/request/echo", headers, SET_FIELDS);
+  for (const variant of ["request", "duties"]) await expectFields(bare, `/${variant}/echo`, headers, SET_FIELDS);
   expectLimitFields(bare, await expectStatus(bare, "/both/x", headers, 200));
   await expectStatus(bare, "/constant/x", headers, 200);
   await expectStatus(tidegate, "/cached/x", headers, 200);

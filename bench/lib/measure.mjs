@@ -10,7 +10,8 @@ import { token } from "./tokens.mjs";
 import { launch, serve } from "./workerd.mjs";
 
 const START_MILLISECONDS = 20_000;
-const CALLS_REQUESTS = 1000;
+const COLD_REQUESTS = 1000;
+const HOT_REQUESTS = 5000;
 
 /** What a browser sends, and what Cloudflare adds. */
 export const HEADERS = {
@@ -40,6 +41,7 @@ export const SERIES = [
   ["bare", "nothing"],
   ["bare", "request"],
   ["bare", "both"],
+  ["bare", "duties"],
   ["bare", "constant"],
   ["peer", "limited"],
   ["peer", "token"],
@@ -120,15 +122,19 @@ export async function starts(programs, { rounds, cores }) {
   return results;
 }
 
-/** Durable Object calls per request on the route with two limits, one user: a count, not a time. */
+/**
+ * Durable Object calls per request on the route with two limits, one user: a count, not a time. The first requests of an
+ * isolate, which has been lent nothing yet, and those after them.
+ */
 export async function durableObjectCalls(program, cores) {
-  say(`Durable Object calls of ${CALLS_REQUESTS} requests`);
+  say(`Durable Object calls of ${COLD_REQUESTS} and ${HOT_REQUESTS} requests`);
   const server = await serve(program, cores);
-  const headers = { ...HEADERS, authorization: `Bearer ${token("ES256")}` };
-  const texts = Array.from({ length: CALLS_REQUESTS }, () => requestText(server.port, "/limited/x", headers));
-  await askEach(server.port, texts, 8);
-  const response = await fetch(`http://127.0.0.1:${server.port}/durable-object-calls`);
-  const calls = Number(await response.text());
+  const text = requestText(server.port, "/limited/x", { ...HEADERS, authorization: `Bearer ${token("ES256")}` });
+  const calls = async () => Number(await (await fetch(`http://127.0.0.1:${server.port}/durable-object-calls`)).text());
+  await askEach(server.port, Array.from({ length: COLD_REQUESTS }, () => text), 8);
+  const cold = await calls();
+  await askEach(server.port, Array.from({ length: HOT_REQUESTS }, () => text), 8);
+  const hot = (await calls()) - cold;
   await stop(server.child);
-  return calls / CALLS_REQUESTS;
+  return { cold: cold / COLD_REQUESTS, hot: hot / HOT_REQUESTS };
 }

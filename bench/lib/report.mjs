@@ -8,6 +8,8 @@ import { median, ratio, spread } from "./statistics.mjs";
 const RATIOS = [
   ["token, two limits, geo steering / pass-through with the same fields", "tidegate /limited", "bare /both", ">= 0.97"],
   ["token, geo steering, no response field / pass-through", "tidegate /token", "bare /request", ">= 0.95"],
+  ["the floor: such a gateway's duties, no decision / pass-through", "bare /duties", "bare /request", ""],
+  ["token, geo steering, no response field / the floor", "tidegate /token", "bare /duties", ""],
   ["geo steering alone / pass-through", "tidegate /open", "bare /request", ""],
   ["geo steering alone / pass-through that sets nothing", "tidegate /open", "bare /nothing", ""],
   ["token, two limits, geo steering / the peer", "tidegate /limited", "peer /limited", ">= 1.6"],
@@ -26,6 +28,7 @@ const STEPS = [
   ["runtime, socket to socket", "bare /nothing"],
   ["eight request fields, in JavaScript", "bare /request", "bare /nothing"],
   ["two response fields, in JavaScript", "bare /both", "bare /request"],
+  ["what every such gateway must ask the runtime for", "bare /duties", "bare /request"],
   ["Tidegate: routing, steering, hygiene, timeout, record", "tidegate /open", "bare /request"],
   ["Tidegate: a known token", "tidegate /token", "tidegate /open"],
   ["Tidegate: two limits", "tidegate /limited", "tidegate /token"],
@@ -167,7 +170,9 @@ ${circumstances(run).map((line) => `- ${line}`).join("\n")}
 Three Workers on raw workerd, one process each, in front of the same nginx:
 
 - **bare** passes requests on. It sets \`/nothing\`, or the \`/request\` fields that Tidegate sets, or \`/both\` these
-  and the two RateLimit fields of the response.
+  and the two RateLimit fields of the response. \`/duties\` is the floor: the request fields, and what every gateway with
+  Tidegate's features must ask the runtime for (the names of all fields, the client's place, a timer, no caching by the
+  zone, the response's hop-by-hop fields, one line on the log), without deciding anything.
 - **peer** is the same policy in Hono and jose, with one call to a Durable Object for the limits. It does less: no
   timeout, no second attempt, no removal of spoofed fields, no decision record, limits in memory only.
 - **tidegate** is Tidegate, with 100 routes as the peer has them. \`/limited\` wants a token, counts two limits and
