@@ -2,6 +2,7 @@
 
 pub(crate) mod bucket;
 pub(crate) mod concurrency;
+mod holders;
 #[cfg(test)]
 mod lab;
 mod leases;
@@ -116,6 +117,9 @@ pub(crate) trait Kind {
 
     /// Forgets what was used, as an operator's order. What is out on loan stays promised.
     fn reset(&mut self);
+
+    /// Returns about how much memory the account takes, in parts of 200 bytes.
+    fn weight(&self) -> usize;
 
     /// Returns the demand of all holders, in thousandths of a request of cost one per second.
     fn demand(&self) -> u64;

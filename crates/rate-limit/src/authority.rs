@@ -1,9 +1,9 @@
 //! The memory of the Durable Object that owns a group of keys, as a state machine.
 
+mod accounts;
 mod operators;
 mod seen;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::account::{Account, Borrower, Report, Row, next_era};
@@ -13,10 +13,8 @@ use crate::nanos::duration;
 use crate::question::{Intent, Item, Question};
 use crate::usage::Usage;
 use crate::verdict::Verdict;
+use accounts::{Accounts, Known};
 use seen::{Look, Seen};
-
-/// At most 50,000 keys: with keys of 1 KiB that is 60 MB of the 128 MB that an object has.
-const MAX_KEYS: usize = 50_000;
 
 /// The accounts of a group of keys.
 #[derive(Clone, Debug)]
@@ -26,16 +24,8 @@ pub struct Authority {
     next_era: u64,
     /// The latest time seen, in nanoseconds since the Unix epoch. Time never runs backwards here.
     now: u128,
-    entries: BTreeMap<String, Entry>,
+    accounts: Accounts,
     seen: Seen,
-    max_keys: usize,
-}
-
-#[derive(Clone, Debug)]
-enum Entry {
-    /// The row is here, and waits for a question that says what it means.
-    Loaded(Option<Vec<u8>>),
-    Open(Account),
 }
 
 /// A row that must be in storage before the answer leaves. It may be deleted after a time.
@@ -57,14 +47,14 @@ pub struct UnknownKey;
 impl Authority {
     /// Creates the authority of an object that has just started: it knows no key. The incarnation is random.
     pub fn new(incarnation: u64) -> Authority {
-        let (entries, seen) = (BTreeMap::new(), Seen::default());
-        Authority { incarnation, next_era: incarnation, now: 0, entries, seen, max_keys: MAX_KEYS }
+        let (accounts, seen) = (Accounts::default(), Seen::default());
+        Authority { incarnation, next_era: incarnation, now: 0, accounts, seen }
     }
 
     /// Returns the keys of `question` whose rows must be loaded first, each once.
     pub fn unknown<'a>(&self, question: &'a Question) -> Vec<&'a str> {
         let keys = question.items.iter().map(|item| item.key.as_str());
-        let mut unknown: Vec<&str> = keys.filter(|key| !self.entries.contains_key(*key)).collect();
+        let mut unknown: Vec<&str> = keys.filter(|key| !self.accounts.contains(key)).collect();
         unknown.sort_unstable();
         unknown.dedup();
         unknown
@@ -75,9 +65,7 @@ impl Authority {
     /// A key that is in memory already keeps what memory says: the row may have been read before the latest charge.
     pub fn load(&mut self, key: &str, row: Option<&[u8]>, now: Duration) {
         self.now = self.now.max(now.as_nanos());
-        if !self.entries.contains_key(key) {
-            self.entries.insert(key.to_owned(), Entry::Loaded(row.map(<[u8]>::to_vec)));
-        }
+        self.accounts.load(key, row);
     }
 
     /// Decides a question at `now`, the time since the Unix epoch, and charges all of its limits or none.
@@ -120,29 +108,20 @@ impl Authority {
         if changes {
             self.seen.note(question.holder, &answer, self.now);
         }
-        self.make_room();
+        question.items.iter().for_each(|item| self.accounts.weigh(&item.key));
+        self.accounts.make_room(self.now);
         Ok((answer, writes))
     }
 
     /// Forgets the keys whose account and row say no more than a missing row would.
     pub fn prune(&mut self, now: Duration) {
         self.now = self.now.max(now.as_nanos());
-        let now = self.now;
-        self.entries.retain(|_, entry| match entry {
-            Entry::Loaded(_) => false,
-            Entry::Open(account) => {
-                account.kind_mut().advance(now);
-                !account.kind().is_forgettable()
-            }
-        });
+        self.accounts.prune(self.now);
     }
 
     /// Returns what operators see of a key, if it is in memory.
     pub fn usage(&self, key: &str, now: Duration) -> Option<Usage> {
-        let mut account = match self.entries.get(key)? {
-            Entry::Loaded(_) => return None,
-            Entry::Open(account) => account.clone(),
-        };
+        let mut account = self.accounts.get(key)?.clone();
         account.kind_mut().advance(self.now.max(now.as_nanos()));
         Some(account.kind().usage())
     }
@@ -160,12 +139,8 @@ impl Authority {
 
     /// Returns the keys that are asked for most, with their demand in requests per second.
     pub fn hot(&self, count: usize) -> Vec<(String, u64)> {
-        let mut keys: Vec<(String, u64)> = Vec::new();
-        for (key, entry) in &self.entries {
-            if let Entry::Open(account) = entry {
-                keys.push((key.clone(), account.kind().demand() / 1_000));
-            }
-        }
+        let demand = |(key, account): (&str, &Account)| (key.to_owned(), account.kind().demand() / 1_000);
+        let mut keys: Vec<(String, u64)> = self.accounts.iter().map(demand).collect();
         keys.sort_by(|(_, left), (_, right)| right.cmp(left));
         keys.truncate(count);
         keys
@@ -176,31 +151,33 @@ impl Authority {
         self.incarnation
     }
 
+    /// Returns about how much memory the accounts take, in parts of 200 bytes.
+    #[cfg(test)]
+    pub(crate) fn weight(&self) -> usize {
+        self.accounts.weight()
+    }
+
     fn account(&mut self, key: &str) -> Option<&mut Account> {
-        match self.entries.get_mut(key)? {
-            Entry::Loaded(_) => None,
-            Entry::Open(account) => Some(account),
-        }
+        self.accounts.get_mut(key)
     }
 
     fn open(&mut self, item: &Item) -> Result<(), UnknownKey> {
         let now = self.now;
-        let entry = self.entries.get_mut(&item.key).ok_or(UnknownKey)?;
-        let row = match entry {
-            Entry::Open(account) => {
+        let row = match self.accounts.known(&item.key).ok_or(UnknownKey)? {
+            Known::Account(account) => {
                 account.kind_mut().advance(now);
                 if account.kind_mut().adapt(&item.terms) {
                     return Ok(());
                 }
                 None
             }
-            Entry::Loaded(row) => row.take(),
+            Known::Row(row) => row,
         };
         // The number is random, and no account has so many eras: what another account has promised, of this instance or of
         // one before it, is not given back to this one.
         let era = next_era(self.next_era);
         self.next_era = era.wrapping_add(1 << 32);
-        *entry = Entry::Open(Account::open(&item.terms, row.as_deref(), now, era));
+        self.accounts.open(&item.key, Account::open(&item.terms, row.as_deref(), now, era));
         Ok(())
     }
 
@@ -293,25 +270,6 @@ impl Authority {
     fn write(&mut self, key: &str) -> Option<Write> {
         let Row { bytes, forget_after_ms } = self.account(key)?.kind_mut().row()?;
         Some(Write { key: key.to_owned(), row: bytes, forget_after_ms })
-    }
-
-    /// Keeps memory bounded, whatever keys clients invent. To forget a key is always safe: its row covers it.
-    fn make_room(&mut self) {
-        if self.entries.len() <= self.max_keys {
-            return;
-        }
-        let keep = self.max_keys / 2;
-        self.prune(Duration::ZERO);
-        if self.entries.len() > keep {
-            // What is asked for most, or lent, loses most.
-            self.entries.retain(|_, entry| match entry {
-                Entry::Loaded(_) => false,
-                Entry::Open(account) => account.kind().demand() > 0,
-            });
-        }
-        while self.entries.len() > keep {
-            self.entries.pop_first();
-        }
     }
 }
 

@@ -351,6 +351,7 @@ pub(crate) fn want(key: &str, rate: Rate, cost: u32) -> Want {
 }
 
 mod measured;
+mod memory;
 mod schedules;
 mod spread;
 mod users;

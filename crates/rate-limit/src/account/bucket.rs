@@ -311,7 +311,7 @@ impl Kind for Bucket {
     }
 
     fn honours(&self, holder: u64, lease: u64) -> bool {
-        let member = self.loans.members.get(&holder);
+        let member = self.loans.members.get(holder);
         member.and_then(|member| member.lease.as_ref()).is_some_and(|on_record| on_record.first <= lease)
     }
 
@@ -350,6 +350,10 @@ impl Kind for Bucket {
         self.level.holds(full) && self.stored.level.holds(full) && !self.unsaved
     }
 
+    fn weight(&self) -> usize {
+        self.loans.weight().saturating_add(3)
+    }
+
     fn usage(&self) -> Usage {
         let fill = self.rate.fill_nanos();
         let lent = self.loans.lent().capacity.saturating_add(self.loans.reserve().capacity);
@@ -358,7 +362,7 @@ impl Kind for Bucket {
             used: u64::from(self.rate.burst()).saturating_sub(remaining),
             remaining,
             lent: self.requests(lent),
-            holders: self.loans.members.values().filter(|member| member.lease.is_some()).count(),
+            holders: self.loans.members.all().filter(|member| member.lease.is_some()).count(),
             resets_in: duration(self.wait(fill)),
         }
     }
@@ -370,14 +374,14 @@ impl Kind for Bucket {
         self.era = next_era(self.era);
         (self.cursor, self.charged) = (0, 0);
         self.low_since = None;
-        for member in self.loans.members.values_mut() {
+        for (_, member) in self.loans.members.all_mut() {
             member.ticket = 0;
         }
         self.unsaved = true;
     }
 
     fn demand(&self) -> u64 {
-        let present = self.loans.members.values().filter(|member| member.is_present(self.now));
+        let present = self.loans.members.all().filter(|member| member.is_present(self.now));
         present.fold(0, |sum, member| sum.saturating_add(member.demand))
     }
 }

@@ -16,9 +16,9 @@ mod promises;
 mod record;
 mod row;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::account::holders::Holders;
 use crate::account::{Borrower, Kind, Report, Row};
 use crate::allowance::Concurrency;
 use crate::answer::Loan;
@@ -49,7 +49,7 @@ pub(crate) struct InProgress {
     requests: u64,
     timeout: u128,
     now: u128,
-    holders: BTreeMap<u64, Record>,
+    holders: Holders<Record>,
     // Invariant: the sum of the permits on record.
     lent: u64,
     /// What an earlier instance had lent, as far as its holders have not said that they still have it.
@@ -87,7 +87,7 @@ impl InProgress {
             requests: u64::from(concurrency.requests()),
             timeout: concurrency.timeout().as_nanos(),
             now,
-            holders: BTreeMap::new(),
+            holders: Holders::default(),
             lent: 0,
             unclaimed: stored.clone(),
             stored,
@@ -108,12 +108,12 @@ impl InProgress {
 
     /// When the last permit that is out expires.
     fn until(&self) -> u128 {
-        self.holders.values().fold(self.unclaimed.last(), |latest, record| latest.max(record.until))
+        self.holders.all().fold(self.unclaimed.last(), |latest, record| latest.max(record.until))
     }
 
     /// When at least `permits` more than now will have expired, at the latest.
     fn freed(&self, permits: u64) -> u128 {
-        let records = self.holders.values().map(|record| (record.until, record.permits()));
+        let records = self.holders.all().map(|record| (record.until, record.permits()));
         let mut expiries: Vec<(u128, u64)> = records.chain(self.unclaimed.iter()).collect();
         expiries.sort_unstable();
         let mut freed = 0_u64;
@@ -130,7 +130,7 @@ impl InProgress {
     fn give(&mut self, holder: u64, permits: u64, start_within: u128) {
         let sequence = self.question.sequence;
         let until = self.now.saturating_add(lifetime(self.timeout, start_within));
-        let record = self.holders.entry(holder).or_default();
+        let Some(record) = self.holders.meet(holder) else { return };
         self.question.before.get_or_insert(record.until);
         record.grant(sequence, permits);
         record.until = record.until.max(until);
@@ -139,11 +139,11 @@ impl InProgress {
 
     /// Returns whether the holder still takes an answer to this question.
     fn is_open(&self, holder: u64) -> bool {
-        self.holders.get(&holder).is_none_or(|record| record.is_open(self.question.sequence))
+        self.holders.get(holder).is_none_or(|record| record.is_open(self.question.sequence))
     }
 
     fn has_room_for(&self, holder: u64) -> bool {
-        self.holders.len() < MAX_HOLDERS || self.holders.contains_key(&holder)
+        self.holders.len() < MAX_HOLDERS || self.holders.contains(holder)
     }
 
     fn retry_after(&self, price: u64) -> Duration {
@@ -167,7 +167,7 @@ impl Kind for InProgress {
         // While there is something to claim, a report must not come twice.
         let remember = self.unclaimed.sum() > 0;
         let mut lent = 0_u64;
-        self.holders.retain(|_, record| {
+        self.holders.retain(|record| {
             let lives = record.until > now;
             if !lives {
                 record.expire();
@@ -196,13 +196,13 @@ impl Kind for InProgress {
     }
 
     fn undo(&mut self, holder: u64, price: u64) {
-        let Some(record) = self.holders.get_mut(&holder) else { return };
+        let Some(record) = self.holders.get_mut(holder) else { return };
         let before = record.permits();
         record.revoke(self.question.sequence, price);
         record.until = self.question.before.unwrap_or(record.until);
         self.lent = self.lent.saturating_sub(before.saturating_sub(record.permits()));
         if record.is_empty() {
-            self.holders.remove(&holder);
+            self.holders.remove(holder);
         }
     }
 
@@ -235,7 +235,7 @@ impl Kind for InProgress {
 
     fn lend(&mut self, borrower: &Borrower) -> Option<Loan> {
         let Borrower { holder, demand, cost, .. } = *borrower;
-        let known = self.holders.get(&holder)?;
+        let known = self.holders.get(holder)?;
         let (permits, start_within) = (known.permits(), known.start_within);
         let start_within = start_within.saturating_mul(2).clamp(START_WITHIN, LONGEST_START_WITHIN);
         let starts = u128::from(demand).saturating_mul(start_within) / 1_000_000_000_000;
@@ -251,7 +251,7 @@ impl Kind for InProgress {
         let half = self.available().checked_div(holders.saturating_mul(2)).unwrap_or(0);
         let deposit = permits.div_ceil(4).min(half);
         self.give(holder, deposit, start_within);
-        let record = self.holders.get_mut(&holder)?;
+        let record = self.holders.get_mut(holder)?;
         (record.start_within, record.demand) = (start_within, demand);
         let lifetime_ms = u32::try_from(lifetime(self.timeout, start_within) / 1_000_000).unwrap_or(u32::MAX);
         Some(Loan { share: 0, capacity: record.permits(), deposit, lifetime_ms })
@@ -269,11 +269,11 @@ impl Kind for InProgress {
         let Report { holder, sequence, era, held } = *report;
         self.question = Heard { sequence, before: None };
         let Some(held) = held.filter(|_| era == self.era || makes(Mutation::ReportsBelieved)) else { return };
-        let is_known = self.holders.contains_key(&holder);
+        let is_known = self.holders.contains(holder);
         if !is_known && (self.unclaimed.sum() == 0 || !self.has_room_for(holder)) {
             return;
         }
-        let record = self.holders.entry(holder).or_default();
+        let Some(record) = self.holders.meet(holder) else { return };
         let before = record.permits();
         let foreign = record.report(sequence, held.id, held.capacity);
         // Whatever has expired since the holder said so is not there any more.
@@ -298,7 +298,7 @@ impl Kind for InProgress {
     }
 
     fn row(&mut self) -> Option<Row> {
-        let until = self.holders.values().fold(0, |latest, record| latest.max(record.until));
+        let until = self.holders.all().fold(0, |latest, record| latest.max(record.until));
         let mut out = self.unclaimed.clone();
         out.add(until, self.lent);
         if self.stored.cover(&out) {
@@ -312,6 +312,10 @@ impl Kind for InProgress {
 
     fn is_forgettable(&self) -> bool {
         self.out() == 0 && self.stored.last() <= self.now
+    }
+
+    fn weight(&self) -> usize {
+        self.holders.all().fold(2, |sum, record| sum.saturating_add(record.weight()))
     }
 
     fn usage(&self) -> Usage {
@@ -330,7 +334,7 @@ impl Kind for InProgress {
     }
 
     fn demand(&self) -> u64 {
-        self.holders.values().fold(0, |sum, record| sum.saturating_add(record.demand))
+        self.holders.all().fold(0, |sum, record| sum.saturating_add(record.demand))
     }
 }
 

@@ -5,8 +5,7 @@
 //! be granted one by one, and all holders together ask a number of times that grows with the logarithm of the window's size,
 //! which is optimal (Cormode, Muthukrishnan and Yi, "Algorithms for distributed functional monitoring").
 
-use std::collections::BTreeMap;
-
+use crate::account::holders::Holders;
 use crate::account::{Borrower, PARTS};
 use crate::answer::Loan;
 use crate::mutation::{Mutation, makes};
@@ -32,7 +31,7 @@ const LEAST_COSTS: u64 = 3;
 /// The leases of one key, and the demand of those who have them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Leases {
-    holders: BTreeMap<u64, Known>,
+    holders: Holders<Known>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -87,7 +86,7 @@ impl Leases {
     /// What the holder says is left of its lease bounds what it can still use of the answers up to the one that it speaks
     /// of, and of those that these have overtaken. What later answers have added comes on top.
     pub(super) fn claim(&mut self, holder: u64, held: &Held) {
-        let Some(known) = self.holders.get_mut(&holder).filter(|known| held.id >= known.floor) else { return };
+        let Some(known) = self.holders.get_mut(holder).filter(|known| held.id >= known.floor) else { return };
         let Some(lease) = &mut known.lease else { return };
         known.added.retain(|(id, _)| *id > held.id);
         known.floor = held.id;
@@ -97,13 +96,13 @@ impl Leases {
 
     /// Whether a lease is the one on record, and lives.
     pub(super) fn is_live(&self, holder: u64, id: u64, now: u128) -> bool {
-        let lease = self.holders.get(&holder).and_then(|known| known.lease);
+        let lease = self.holders.get(holder).and_then(|known| known.lease);
         lease.is_some_and(|lease| lease.id == id && lease.until > now)
     }
 
     /// Ends the lease of which something remains, if it is the one on record, and returns it with what is left of it.
     pub(super) fn take_back(&mut self, holder: u64, remains: Remains) -> Option<Lease> {
-        let known = self.holders.get_mut(&holder)?;
+        let known = self.holders.get_mut(holder)?;
         let believed = makes(Mutation::RemainsBelieved);
         let lease = known.lease.take_if(|lease| believed || lease.id == remains.id)?;
         Some(Lease { units: lease.units.min(remains.left), ..lease })
@@ -113,7 +112,7 @@ impl Leases {
     pub(super) fn lend(&mut self, borrower: &Borrower, now: u128, offer: &Offer) -> Option<Lent> {
         self.hear(borrower, now);
         let active = self.active(now);
-        let known = self.holders.get_mut(&borrower.holder)?;
+        let known = self.holders.get_mut(borrower.holder)?;
         let recent = known.lease.filter(|lease| lease.until.saturating_add(lease.lifetime) > now);
         let lifetime = recent.map_or(SHORTEST_LIFETIME, |lease| lease.lifetime.saturating_mul(2));
         let lifetime = lifetime.min(LONGEST_LIFETIME).min(offer.longest);
@@ -147,7 +146,7 @@ impl Leases {
     pub(super) fn lend_reserve(&mut self, borrower: &Borrower, now: u128, pool: u64, longest: u128) -> Option<Lent> {
         self.hear(borrower, now);
         let active = self.active(now);
-        let known = self.holders.get_mut(&borrower.holder)?;
+        let known = self.holders.get_mut(borrower.holder)?;
         let lifetime = RESERVE_LIFETIME.min(longest);
         let before = known.reserve.filter(|lease| lease.until > now);
         let renewed = before.is_some_and(|lease| lease.until.saturating_sub(now) > lifetime / 2);
@@ -167,14 +166,14 @@ impl Leases {
 
     /// Forgets the leases, which are over because their window is.
     pub(super) fn clear(&mut self) {
-        for known in self.holders.values_mut() {
+        for (_, known) in self.holders.all_mut() {
             (known.lease, known.reserve) = (None, None);
         }
     }
 
     /// Forgets the leases of which only remains may come: they are not taken back any more.
     pub(super) fn forget_expired(&mut self, now: u128) {
-        for known in self.holders.values_mut() {
+        for (_, known) in self.holders.all_mut() {
             known.lease.take_if(|lease| lease.until <= now);
             known.reserve.take_if(|lease| lease.until <= now);
         }
@@ -187,25 +186,30 @@ impl Leases {
 
     /// What holders can still use of slices of the reserve, at most.
     pub(super) fn lent_of_reserve(&self, now: u128) -> u64 {
-        let slices = self.holders.values().filter_map(|known| known.reserve).filter(|slice| slice.until > now);
+        let slices = self.holders.all().filter_map(|known| known.reserve).filter(|slice| slice.until > now);
         slices.fold(0, |sum, slice| sum.saturating_add(slice.units))
     }
 
     /// The leases that live, those of the reserve among them.
     pub(super) fn live(&self, now: u128) -> impl Iterator<Item = Lease> {
-        let leases = self.holders.values().flat_map(|known| [known.lease, known.reserve]);
+        let leases = self.holders.all().flat_map(|known| [known.lease, known.reserve]);
         leases.flatten().filter(move |lease| lease.until > now)
+    }
+
+    /// About how much memory they take, in parts of 200 bytes.
+    pub(super) fn weight(&self) -> usize {
+        self.holders.all().fold(0, |sum, known| sum.saturating_add(1).saturating_add(known.added.len() / 12))
     }
 
     /// How many holders have something on loan.
     pub(super) fn count(&self, now: u128) -> usize {
         let lives = |lease: Option<Lease>| lease.is_some_and(|lease| lease.until > now);
-        self.holders.values().filter(|known| lives(known.lease) || lives(known.reserve)).count()
+        self.holders.all().filter(|known| lives(known.lease) || lives(known.reserve)).count()
     }
 
     /// The demand of those who came lately, in thousandths of a request of cost one per second.
     pub(super) fn demand(&self, now: u128) -> u64 {
-        let recent = self.holders.values().filter(|known| known.heard.saturating_add(MEMORY) > now);
+        let recent = self.holders.all().filter(|known| known.heard.saturating_add(MEMORY) > now);
         recent.fold(0, |sum, known| sum.saturating_add(known.demand))
     }
 
@@ -216,18 +220,19 @@ impl Leases {
 
     fn hear(&mut self, borrower: &Borrower, now: u128) {
         if self.holders.len() >= MAX_HOLDERS {
-            self.holders.retain(|_, known| known.heard.saturating_add(MEMORY) > now);
+            self.holders.retain(|known| known.heard.saturating_add(MEMORY) > now);
         }
         // To forget a lease is safe: what it promised stays charged.
         while self.holders.len() >= MAX_HOLDERS {
-            self.holders.pop_first();
+            self.holders.forget_one();
         }
-        let known = self.holders.entry(borrower.holder).or_default();
-        (known.heard, known.demand) = (now, borrower.demand);
+        if let Some(known) = self.holders.meet(borrower.holder) {
+            (known.heard, known.demand) = (now, borrower.demand);
+        }
     }
 
     fn active(&self, now: u128) -> u64 {
-        let active = self.holders.values().filter(|known| known.heard.saturating_add(MEMORY) > now).count();
+        let active = self.holders.all().filter(|known| known.heard.saturating_add(MEMORY) > now).count();
         u64::try_from(active).unwrap_or(u64::MAX).max(1)
     }
 }

@@ -295,6 +295,10 @@ impl Kind for Escrow {
         self.remaining_time() == 0 || (self.used == 0 && self.stored.is_some_and(|(used, _)| used == 0))
     }
 
+    fn weight(&self) -> usize {
+        self.leases.weight().saturating_add(2)
+    }
+
     fn usage(&self) -> Usage {
         Usage {
             used: self.used,

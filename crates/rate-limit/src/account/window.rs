@@ -331,6 +331,10 @@ impl Kind for Ring {
         self.slots.sum() == 0 && !uncovered
     }
 
+    fn weight(&self) -> usize {
+        self.leases.weight().saturating_add(self.slots.iter().count() / 8).saturating_add(2)
+    }
+
     fn usage(&self) -> Usage {
         Usage {
             used: self.slots.sum(),

@@ -37,7 +37,7 @@ pub(super) struct Entry {
     per_second: u64,
     lease: Option<Lease>,
     /// A slice for when the object cannot be reached.
-    reserve: Option<Lease>,
+    reserve: Option<Box<Lease>>,
     /// What was left when a lease had expired: it can't be spent, but goes back.
     frozen: Option<Remains>,
     /// The question of the latest answer that lent something. Answers to earlier ones lend nothing any more.
@@ -287,7 +287,7 @@ impl Entry {
     }
 
     pub(super) fn reserve_holds(&self, price: u64) -> bool {
-        self.reserve.is_some_and(|reserve| reserve.stored >= price)
+        self.reserve.as_ref().is_some_and(|reserve| reserve.stored >= price)
     }
 
     pub(super) fn holds(&self, price: u64, now: u64) -> bool {
@@ -329,7 +329,7 @@ impl Entry {
     /// Returns what to ask the object. Debts and credits go along; without an answer the debts come back.
     pub(super) fn item(&mut self, want: &Want, paid: u64, sequence: u64, now: Duration) -> Item {
         let terms = terms(&self.allowance, now);
-        let slice_ends = self.reserve.is_none_or(|slice| slice.is_old(nanos(now)));
+        let slice_ends = self.reserve.as_ref().is_none_or(|slice| slice.is_old(nanos(now)));
         let flags = Flags {
             shadow: want.mode() == Mode::Shadow,
             reserved: want.charge() == crate::Charge::Reserved,

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::entry::Entry;
 use crate::want::Want;
 
-/// At most so many limits: 10 MB. One that is forgotten loses what it was lent, nothing else.
+/// At most so many limits: 15 MB. One that is forgotten loses what it was lent, nothing else.
 const MAX_ENTRIES: usize = 20_000;
 
 /// Entries by key. A key is found with one look, and then by its place while the request is decided.
@@ -15,7 +15,8 @@ const MAX_ENTRIES: usize = 20_000;
 pub(super) struct Table {
     // Invariant: `places[key]` is the index of the entry with that key, and each entry has one.
     places: HashMap<Rc<str>, usize, BuildHasherDefault<DefaultHasher>>,
-    entries: Vec<Entry>,
+    #[expect(clippy::vec_box, reason = "a list of entries would need as much memory again whenever it grows")]
+    entries: Vec<Box<Entry>>,
     /// Where to look next for one that was not used since the last look.
     hand: usize,
     pub(super) max_entries: usize,
@@ -45,11 +46,11 @@ impl Table {
             Some((place, victim)) => {
                 self.places.remove(&victim.key);
                 let debt = victim.debt;
-                *victim = entry;
+                **victim = entry;
                 (place, debt)
             }
             None => {
-                self.entries.push(entry);
+                self.entries.push(Box::new(entry));
                 (self.entries.len().saturating_sub(1), 0)
             }
         };
@@ -63,15 +64,15 @@ impl Table {
     }
 
     pub(super) fn at(&mut self, place: usize) -> Option<&mut Entry> {
-        self.entries.get_mut(place)
+        self.entries.get_mut(place).map(Box::as_mut)
     }
 
     pub(super) fn find(&mut self, key: &str) -> Option<&mut Entry> {
-        self.entries.get_mut(*self.places.get(key)?)
+        self.at(self.index(key)?)
     }
 
     pub(super) fn all(&mut self) -> impl Iterator<Item = &mut Entry> {
-        self.entries.iter_mut()
+        self.entries.iter_mut().map(Box::as_mut)
     }
 
     pub(super) fn len(&self) -> usize {

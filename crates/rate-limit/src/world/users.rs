@@ -225,16 +225,6 @@ fn a_reserve_lasts_for_a_while_and_no_longer() {
 }
 
 #[test]
-fn memory_is_bounded_whatever_keys_come() {
-    let mut world = calm(1);
-    let (limit, now) = (minute(100, 20), world.clock());
-    for key in 0..25_000 {
-        let _ = world.holders[0].admit("o", &[want(&format!("k{key}"), limit, 1)], now, 0);
-    }
-    assert_eq!(world.holders[0].counters().entries, 20_000);
-}
-
-#[test]
 fn a_bucket_that_was_left_alone_is_full_again() {
     for direction in [WhenUnreachable::Closed, WhenUnreachable::Reserve] {
         let mut world = calm(1);

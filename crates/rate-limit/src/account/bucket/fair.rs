@@ -28,7 +28,7 @@ pub(super) struct Fair {
 
 impl Fair {
     pub(super) fn of(loans: &Loans, rate: &Rate, now: u128) -> Fair {
-        let present = loans.members.values().filter(|member| member.is_present(now));
+        let present = loans.members.all().filter(|member| member.is_present(now));
         let mut demands: Vec<u64> = present.map(|member| member.demand).collect();
         let demand = demands.iter().fold(0_u64, |sum, demand| sum.saturating_add(*demand));
         let wanted = share(demand, rate);

@@ -49,7 +49,7 @@ impl Bucket {
         let is_scarce = self.fair.is_scarce();
         let wants_little = is_scarce && borrower.demand <= self.fair.little;
         let lifetime_ms = if wants_little { LONGEST_MS } else { lifetime_ms };
-        if let Some(member) = self.loans.members.get_mut(&borrower.holder) {
+        if let Some(member) = self.loans.members.get_mut(borrower.holder) {
             member.lifetime_ms = lifetime_ms;
         }
         // One request and a half, beside this one, within the time over which demand is averaged.
@@ -137,7 +137,7 @@ impl Bucket {
     pub(super) fn lend_slice(&mut self, borrower: &Borrower) -> Option<Loan> {
         let now = self.now;
         let price = self.rate.increment(borrower.cost);
-        let member = self.loans.members.get(&borrower.holder)?;
+        let member = self.loans.members.get(borrower.holder)?;
         let old = Some(member.reserve).filter(|slice| slice.is_live(now)).unwrap_or_default();
         // A slice that is not half over is not renewed; only one who has shown demand gets one.
         if member.lease.is_none() || old.until > now.saturating_add(RESERVE_LIFETIME / 2) {
@@ -180,7 +180,7 @@ impl Bucket {
             (true, true) => now.saturating_add(self.wait(price).max(self.pace(holder))),
             (true, false) => self.place(holder, price).max(now.saturating_add(self.pace(holder))),
         };
-        if let Some(member) = self.loans.members.get_mut(&holder) {
+        if let Some(member) = self.loans.members.get_mut(holder) {
             member.quiet_until = until;
         }
         until
@@ -189,14 +189,14 @@ impl Bucket {
     /// Returns when the holder's turn is, after those that wait already.
     fn place(&mut self, holder: u64, price: u64) -> u128 {
         let now = self.now;
-        let kept = self.loans.members.get(&holder).map(|member| member.ticket).filter(|ticket| *ticket > now);
+        let kept = self.loans.members.get(holder).map(|member| member.ticket).filter(|ticket| *ticket > now);
         if let Some(ticket) = kept {
             return ticket;
         }
         let fits_at = now.saturating_add(self.wait(price));
         let place = self.cursor.max(fits_at).min(fits_at.max(now.saturating_add(QUEUE)));
         self.cursor = place.saturating_add(time_for(u128::from(price), self.loans.own_share()));
-        if let Some(member) = self.loans.members.get_mut(&holder) {
+        if let Some(member) = self.loans.members.get_mut(holder) {
             member.ticket = place;
         }
         place
@@ -211,7 +211,7 @@ impl Bucket {
     /// Returns how often an isolate should ask during a shortage: all together once in a hundred requests, or in fifty if
     /// what is here would be full before.
     fn pace(&self, holder: u64) -> u128 {
-        let member = self.loans.members.get(&holder);
+        let member = self.loans.members.get(holder);
         if member.is_some_and(|member| member.demand <= self.fair.little) {
             return 0;
         }

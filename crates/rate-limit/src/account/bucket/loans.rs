@@ -1,9 +1,10 @@
 //! What of a bucket is out on loan, and to whom.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::level::{WHOLE, refill};
 use super::row::scale;
+use crate::account::holders::Holders;
 use crate::mutation::{Mutation, makes};
 
 /// At most so many isolates are known per key. Others are answered, but nothing is lent to them.
@@ -138,7 +139,7 @@ struct Frozen {
 /// All loans of a bucket.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Loans {
-    pub(super) members: BTreeMap<u64, Member>,
+    pub(super) members: Holders<Member>,
     /// What an instance before this one has lent, to isolates that have not said so yet.
     unknown: Promise,
     unknown_reserve: Promise,
@@ -154,6 +155,11 @@ pub(super) struct Loans {
 }
 
 impl Loans {
+    /// Returns about how much memory they take, in parts of 200 bytes.
+    pub(super) fn weight(&self) -> usize {
+        self.members.len().saturating_add(self.frozen.len() / 8)
+    }
+
     /// Starts with what the row says was out on loan.
     pub(super) fn after_restart(unknown: Promise, unknown_reserve: Promise, now: u128) -> Loans {
         let forgotten = makes(Mutation::LoansForgotten);
@@ -175,7 +181,7 @@ impl Loans {
 
     /// Returns whether this instance has lent something that is live.
     pub(super) fn has_lease(&self) -> bool {
-        self.members.values().any(|member| member.lease.is_some())
+        self.members.all().any(|member| member.lease.is_some())
     }
 
     /// Returns the part of the rate that is not lent.
@@ -190,7 +196,7 @@ impl Loans {
 
     /// Returns what is set aside for others than `holder`.
     pub(super) fn lent_to_others(&self, holder: u64) -> Promise {
-        let lease = self.members.get(&holder).and_then(|member| member.lease.as_ref());
+        let lease = self.members.get(holder).and_then(|member| member.lease.as_ref());
         let own = lease.map(|lease| lease.set_aside(self.at)).unwrap_or_default();
         Promise {
             share: self.lent.share.saturating_sub(own.share),
@@ -208,14 +214,14 @@ impl Loans {
     pub(super) fn expire(&mut self, now: u128) {
         self.at = self.at.max(now);
         let mut expired = Vec::new();
-        for (holder, member) in &mut self.members {
+        for (holder, member) in self.members.all_mut() {
             if !member.reserve.is_live(now) {
                 member.reserve = Promise::default();
             }
             let Some(lease) = member.lease.take_if(|lease| !lease.is_live(now)) else { continue };
             if !lease.claimed {
                 let at_most = lease.latest().capacity.min(lease.left(now));
-                expired.push(Frozen { holder: *holder, id: lease.id, at_most });
+                expired.push(Frozen { holder, id: lease.id, at_most });
             }
         }
         for promise in [&mut self.unknown, &mut self.unknown_reserve] {
@@ -274,13 +280,13 @@ impl Loans {
 
     /// Hears from an isolate; none if there are too many.
     pub(super) fn hear(&mut self, holder: u64, demand: u64, now: u128) -> Option<&mut Member> {
-        if self.members.len() >= MAX_MEMBERS && !self.members.contains_key(&holder) {
+        if self.members.len() >= MAX_MEMBERS && !self.members.contains(holder) {
             self.forget(now);
             if self.members.len() >= MAX_MEMBERS {
                 return None;
             }
         }
-        let member = self.members.entry(holder).or_default();
+        let member = self.members.meet(holder)?;
         member.heard = now;
         member.demand = demand;
         Some(member)
@@ -288,7 +294,7 @@ impl Loans {
 
     /// Forgets isolates that have nothing and were silent for a while.
     pub(super) fn forget(&mut self, now: u128) {
-        self.members.retain(|_, member| {
+        self.members.retain(|member| {
             member.lease.is_some() || member.reserve.is_live(now) || member.is_present(now) || member.ticket > now
         });
     }
@@ -296,7 +302,7 @@ impl Loans {
     /// Records a lease. What was promised before stays set aside until it expires.
     pub(super) fn lend(&mut self, holder: u64, id: u64, promise: Promise, deposit: &Deposit) {
         let at = self.at;
-        let Some(member) = self.members.get_mut(&holder) else { return };
+        let Some(member) = self.members.get_mut(holder) else { return };
         let empty = Lease { id, first: id, promises: Vec::new(), given: 0, since: deposit.at, claimed: false };
         let lease = member.lease.get_or_insert(empty);
         lease.deposit(deposit);
@@ -313,7 +319,7 @@ impl Loans {
     }
 
     pub(super) fn lend_reserve(&mut self, holder: u64, promise: Promise) {
-        if let Some(member) = self.members.get_mut(&holder) {
+        if let Some(member) = self.members.get_mut(holder) {
             member.reserve = if makes(Mutation::ReserveUsedTwice) { Promise::default() } else { promise };
             self.sum();
         }
@@ -321,7 +327,7 @@ impl Loans {
 
     /// Moves a lease from what is unknown to its holder's record, if there is as much.
     pub(super) fn claim(&mut self, holder: u64, id: u64, share: u64, capacity: u64) {
-        let Some(member) = self.members.get_mut(&holder) else { return };
+        let Some(member) = self.members.get_mut(holder) else { return };
         let fits = share <= self.unknown.share && capacity <= self.unknown.capacity;
         let known = (member.lease.is_some() || member.last_id >= id) && !makes(Mutation::ClaimsBelieved);
         if known || !fits {
@@ -339,7 +345,7 @@ impl Loans {
     /// Ends a lease of which its holder says that it has expired there.
     pub(super) fn end(&mut self, holder: u64, id: u64, now: u128) {
         let at = self.at;
-        let member = self.members.get_mut(&holder);
+        let member = self.members.get_mut(holder);
         let lease = member.and_then(|member| member.lease.take_if(|lease| lease.id == id && !lease.claimed));
         if let Some(lease) = lease {
             self.freeze(Frozen { holder, id, at_most: lease.set_aside(at).capacity.min(lease.left(now)) });
@@ -349,8 +355,8 @@ impl Loans {
 
     /// Returns when loans end, in order, with what comes back then.
     pub(super) fn expiries(&self) -> Vec<Promise> {
-        let leases = self.members.values().filter_map(|member| Some(member.lease.as_ref()?.set_aside(self.at)));
-        let reserves = self.members.values().map(|member| member.reserve);
+        let leases = self.members.all().filter_map(|member| Some(member.lease.as_ref()?.set_aside(self.at)));
+        let reserves = self.members.all().map(|member| member.reserve);
         let all = leases.chain(reserves).chain([self.unknown, self.unknown_reserve]);
         let mut expiries: Vec<Promise> = all.filter(|promise| promise.is_live(self.at)).collect();
         expiries.sort_unstable_by_key(|promise| promise.until);
@@ -363,7 +369,7 @@ impl Loans {
             promise.share = scale(promise.share, new, old);
             promise.capacity = scale(promise.capacity, new, old);
         };
-        for member in self.members.values_mut() {
+        for (_, member) in self.members.all_mut() {
             convert(&mut member.reserve);
             if let Some(lease) = &mut member.lease {
                 lease.promises.iter_mut().for_each(convert);
@@ -391,7 +397,7 @@ impl Loans {
                 next = Some(next.map_or(promise.until, |next| next.min(promise.until)));
             }
         };
-        for member in self.members.values() {
+        for member in self.members.all() {
             if let Some(lease) = &member.lease {
                 self.lent = self.lent.and(lease.set_aside(at));
                 lease.promises.iter().for_each(&mut soonest);

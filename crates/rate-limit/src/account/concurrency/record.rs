@@ -89,6 +89,11 @@ impl Record {
         self.grants.clear();
     }
 
+    /// About how much memory it takes, in parts of 200 bytes.
+    pub(super) fn weight(&self) -> usize {
+        (self.grants.len() / 12).saturating_add(1)
+    }
+
     /// Whether nothing was ever said or given.
     pub(super) fn is_empty(&self) -> bool {
         self.reported == 0 && self.permits() == 0

@@ -105,11 +105,11 @@ fn an_undone_permit_leaves_nothing() {
     ask(&mut account, 1, 1, 0, 0);
     account.advance(START + SECOND);
     tell(&mut account, 1, 2, 1, 1);
-    let before = account.holders[&1].until;
+    let before = account.holders.get(1).unwrap().until;
     assert!(account.take(1, 2) && account.take(1, 3));
     account.undo(1, 3);
     account.undo(1, 2);
-    assert_eq!((account.holders[&1].until, account.lent), (before, 1));
+    assert_eq!((account.holders.get(1).unwrap().until, account.lent), (before, 1));
     tell(&mut account, 2, 1, 0, 0);
     assert!(account.take(2, 1));
     account.undo(2, 1);
@@ -360,7 +360,7 @@ impl World {
                 if let Some(row) = account.row() {
                     self.row = Some(row.bytes);
                 }
-                let sum: u64 = account.holders.values().map(|record| record.permits()).sum();
+                let sum: u64 = account.holders.all().map(|record| record.permits()).sum();
                 assert_eq!(account.lent, sum);
                 assert!(account.out() <= u64::from(self.limit.requests()));
                 let era = account.era();

@@ -52,7 +52,7 @@ impl Entry {
             match &mut self.reserve {
                 Some(slice) if slice.id < later.id => slice.replace(later, loan.deposit),
                 Some(_) => {}
-                None if later.is_live(now) => self.reserve = Some(later),
+                None if later.is_live(now) => self.reserve = Some(Box::new(later)),
                 None => {}
             }
         }
