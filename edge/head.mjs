@@ -12,12 +12,11 @@ export function readAlways(lines) {
   for (const name of lines.split("\n")) (readAtOnce[name.length] ??= []).push(name);
 }
 
-// The head of a request as lines: its method, its URL, "1" if it has a body, the lines of `place` (empty ones unless
-// they are asked for: the runtime parses them for each request anew), name and value of the fields that are read at
-// once, an empty line, and the names of all fields.
+// The head of a request as lines: its method, its URL, "1" if it has a body, name and value of the fields that are read
+// at once, an empty line, and the names of all fields.
 //
 // Returns how many bytes it wrote, or if they don't fit, a number that is enough.
-export function head(request, withPlace, into) {
+export function head(request, into) {
   const { headers } = request;
   let known = "";
   let names = "";
@@ -26,7 +25,7 @@ export function head(request, withPlace, into) {
     if (readAtOnce[name.length]?.includes(name)) known += `\n${name}\n${headers.get(name)}`;
   }
   const first = `${request.method}\n${request.url}\n${content(request) === null ? "" : "1"}`;
-  const text = `${first}\n${withPlace ? place(request) : "\n\n\n\n"}${known}\n${names}`;
+  const text = `${first}${known}\n${names}`;
   const { read, written } = encoder.encodeInto(text, into);
   return read === text.length ? written : text.length * 3;
 }
@@ -61,7 +60,7 @@ export async function textOf(body, bytesMax) {
 }
 
 // Where the runtime sees the client, as lines: colo, country, continent, subdivision, number of the network operator;
-// empty where it doesn't say.
+// empty where it doesn't say. The runtime parses it anew for each request that asks, so only who needs it does.
 export function place(request) {
   const { colo, country, continent, regionCode, asn } = location(request);
   const network = Number.isInteger(asn) ? asn : "";

@@ -19,7 +19,6 @@ pub(crate) struct RequestHead {
     first: [Line; FIRST],
     /// Name and value of the fields that are read at once and are there.
     known: Vec<(Line, Line)>,
-    place: Place,
     /// Where the names of all fields begin.
     names: usize,
     /// Each of them; a request without a cache is hardly ever asked for one.
@@ -30,10 +29,7 @@ pub(crate) struct RequestHead {
 type Line = (usize, usize);
 
 /// How many lines stand in front of the fields.
-const FIRST: usize = 8;
-
-/// The first line of the client's place among them.
-const PLACE: usize = 3;
+const FIRST: usize = 3;
 
 /// The fields that a request without a cache is asked for.
 const READ_AT_ONCE: [&str; 9] = [
@@ -60,20 +56,11 @@ thread_local! {
 
 const SCRATCH_BYTES: usize = 8 * 1024;
 
-/// Whether the head comes with the client's place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// Each request is asked for it.
-    AtOnce,
-    /// Few are, if any.
-    OnDemand,
-}
-
-fn read(request: &Request, place: Place, scratch: &mut Vec<u8>) -> Result<String, JsValue> {
-    let mut written = js::head(request, place == Place::AtOnce, scratch)?;
+fn read(request: &Request, scratch: &mut Vec<u8>) -> Result<String, JsValue> {
+    let mut written = js::head(request, scratch)?;
     if written > scratch.len() {
         scratch.resize(written, 0);
-        written = js::head(request, place == Place::AtOnce, scratch)?;
+        written = js::head(request, scratch)?;
     }
     // What the runtime encodes is always UTF-8; checking is faster than repairing.
     let bytes = scratch.get(..written).unwrap_or_default();
@@ -83,8 +70,8 @@ fn read(request: &Request, place: Place, scratch: &mut Vec<u8>) -> Result<String
 impl RequestHead {
     /// # Errors
     /// The runtime's own, if it has one.
-    pub(crate) fn new(request: Request, place: Place) -> Result<Self, JsValue> {
-        let text = SCRATCH.with_borrow_mut(|scratch| read(&request, place, scratch))?;
+    pub(crate) fn new(request: Request) -> Result<Self, JsValue> {
+        let text = SCRATCH.with_borrow_mut(|scratch| read(&request, scratch))?;
         let mut lines = Lines { text: &text, begin: 0 };
         let first = std::array::from_fn(|_| lines.next());
         let mut known = Vec::with_capacity(READ_AT_ONCE.len());
@@ -96,7 +83,7 @@ impl RequestHead {
             }
             known.push((name, lines.next()));
         };
-        Ok(Self { first, known, names, each: OnceCell::new(), place, request, text })
+        Ok(Self { first, known, names, each: OnceCell::new(), request, text })
     }
 
     pub(crate) fn request(&self) -> &Request {
@@ -170,14 +157,11 @@ impl Head for RequestHead {
     }
 
     fn location(&self) -> Location {
-        match self.place {
-            Place::AtOnce => location(std::array::from_fn(|index| self.first(index.saturating_add(PLACE)))),
-            Place::OnDemand => {
-                let text = js::place(&self.request);
-                let mut lines = text.split('\n');
-                location(std::array::from_fn(|_| lines.next().unwrap_or_default()))
-            }
-        }
+        let text = js::place(&self.request);
+        let mut lines = text.split('\n');
+        let mut said = || lines.next().filter(|line| !line.is_empty()).map(str::to_owned);
+        let (colo, country, continent, region_code) = (said(), said(), said(), said());
+        Location { colo, country, continent, region_code, asn: said().and_then(|asn| asn.parse().ok()) }
     }
 
     async fn content(&self, bytes_max: usize) -> Content {
@@ -185,16 +169,5 @@ impl Head for RequestHead {
             Ok(text) => text.as_string().map_or(Content::TooLarge, Content::Text),
             Err(_) => Content::Unreadable,
         }
-    }
-}
-
-fn location([colo, country, continent, region_code, asn]: [&str; 5]) -> Location {
-    let said = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-    Location {
-        colo: said(colo),
-        country: said(country),
-        continent: said(continent),
-        region_code: said(region_code),
-        asn: asn.parse().ok(),
     }
 }

@@ -13,7 +13,7 @@ extern "C" {
     pub(crate) fn read_always(names: &str);
 
     #[wasm_bindgen(catch)]
-    pub(crate) fn head(request: &Request, with_place: bool, into: &mut [u8]) -> Result<usize, JsValue>;
+    pub(crate) fn head(request: &Request, into: &mut [u8]) -> Result<usize, JsValue>;
 
     pub(crate) fn place(request: &Request) -> String;
 

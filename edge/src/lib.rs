@@ -26,7 +26,7 @@ use wasm_bindgen::prelude::{JsError, JsValue, wasm_bindgen};
 use web_sys::Request;
 
 use crate::cache::Body;
-use crate::head::{Place, RequestHead};
+use crate::head::RequestHead;
 use crate::platform::Workers;
 
 pub use crate::cache_do::CacheObject;
@@ -58,8 +58,7 @@ pub fn begin(request: Request, env: Object, ctx: JsValue) -> Result<JsValue, JsV
 
 async fn serve(request: Request, env: Object, ctx: JsValue) -> Result<JsValue, JsValue> {
     let Some(gateway) = state::gateway() else { return js::respond(503, "", &JsValue::NULL).map(JsValue::from) };
-    let place = if gateway.steering.needs_location() { Place::AtOnce } else { Place::OnDemand };
-    let head = RequestHead::new(request, place)?;
+    let head = RequestHead::new(request)?;
     let platform = Workers::new(env, ctx);
     let admitted = admit(&gateway, state::memory(), &head, &platform).await;
     if let Some(issuer) = admitted.refresh {
