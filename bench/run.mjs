@@ -25,7 +25,7 @@ const GROUPS = ["throughput", "first-seen", "start", "counts", "limits", "fleet"
 
 const USAGE = `usage: npm run bench [-- --quick] [-- --write]
 
-Needs wrk and nginx. About eight minutes; the table is the end of the output, bench/results/latest.json has the figures.
+Needs wrk and nginx. About nine minutes; the table is the end of the output, bench/results/latest.json has the figures.
 
   --rounds N        alternating rounds (7; with --quick 3)
   --seconds N       of each program in each round (3; with --quick 1)

@@ -7,34 +7,18 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { say } from "../../scripts/lib/fault.mjs";
 import { ROOT } from "../../scripts/lib/paths.mjs";
-import { run } from "../../scripts/lib/program.mjs";
 import { startGateway } from "../../scripts/lib/runner.mjs";
+import { metrics, TOKEN, total } from "./counters.mjs";
 import { excess, startCountingOrigin } from "./counting_origin.mjs";
+import { load, weighed } from "./crowd.mjs";
+import { keys, LIMITS } from "./keys.mjs";
 import { offer } from "./offer.mjs";
-import { usage } from "./runtime.mjs";
 
 const EDGES = 4;
 /** A second's requests of the limit that is offered four times as much. */
 const SCARCE = 150;
-const TOKEN = "an-operators-token";
 const MANY_LIMITS = 100;
-const MANY_KEYS = 100_000;
-const KEYS_MS = 60_000;
 const MEMORY = "/dev/shm";
-
-/** One client, or another one for each request. */
-const wrkScript = (client, everyone) => `
-local count = 0
-request = function()
-  count = count + 1
-  return wrk.format(nil, nil, {["x-client"] = "${client}" .. (${everyone} and count or "")})
-end
-done = function(summary, latency, requests)
-  local errors = summary.errors
-  io.write(string.format('RESULT {"requests":%d,"microseconds":%d,"status":%d,"socket":%d}\\n',
-    summary.requests, summary.duration, errors.status, errors.connect + errors.read + errors.write + errors.timeout))
-end
-`;
 
 const route = (name, limits) => `
 [[route]]
@@ -60,63 +44,15 @@ function configuration(origin) {
     `[[pool]]\nname = "main"\norigins = [{ name = "counting", url = "${origin}" }]\n`,
     limit("ample", ample),
     limit("scarce", `{ requests = ${SCARCE}, per = "1s" }`),
-    limit("small", '{ requests = 10, per = "1s" }'),
+    ...LIMITS.map((name) => limit(name, '{ requests = 10, per = "1s" }')),
     // What is counted by another source beside makes all clients meet in one object.
     limit("together", ample, "route"),
     ...many.map((name) => limit(name, ample)),
     route("hot", ["ample"]),
     route("over", ["scarce"]),
     route("hundred", many),
-    route("keys", ["small", "together"]),
+    route("keys", [...LIMITS, "together"]),
   ].join("");
-}
-
-/** wrk on every edge at once, with a few connections each. Resolves with what all of them saw together. */
-async function load(edges, target, { seconds, client, everyone = false, directory, connections = 4 }) {
-  const runs = edges.map(async (url, edge) => {
-    const script = path.join(directory, `edge-${edge}.lua`);
-    writeFileSync(script, wrkScript(everyone ? `${client}-${edge}-` : client, everyone));
-    const parameters = ["-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", "10s", "-s", script, url + target];
-    const { code, stdout, stderr } = await run("wrk", parameters);
-    const line = stdout.split("\n").find((text) => text.startsWith("RESULT "));
-    if (code !== 0 || line === undefined) throw new Error(`wrk ended with ${code}: ${stderr}${stdout}`);
-    return JSON.parse(line.slice("RESULT ".length));
-  });
-  const results = await Promise.all(runs);
-  const sum = (name) => results.reduce((total, result) => total + result[name], 0);
-  if (sum("socket") > 0) throw new Error(`${sum("socket")} requests to ${target} failed on the wire`);
-  return { requests: sum("requests"), refused: sum("status"), seconds: sum("microseconds") / results.length / 1e6 };
-}
-
-/** What operators see of all edges together. */
-async function metrics(edges) {
-  const headers = { authorization: `Bearer ${TOKEN}` };
-  const read = async (url) => (await fetch(`${url}/_tidegate/metrics`, { headers })).text();
-  const texts = await Promise.all(edges.map(read));
-  const sum = (name) => {
-    const lines = texts.flatMap((text) => text.split("\n").filter((line) => line.startsWith(`tidegate_${name}`)));
-    return lines.reduce((total, line) => total + Number(line.split(" ").at(-1)), 0);
-  };
-  return {
-    decided: sum("limit_decisions_total"),
-    denied: sum("limit_denied_total"),
-    calls: sum("limit_asks_total") + sum("limit_refreshes_total"),
-    overshoot: sum("limit_overshoot_total"),
-    keys: sum("limit_keys"),
-  };
-}
-
-async function total(edges, suffix) {
-  const texts = await Promise.all(edges.map(async (url) => (await fetch(url + suffix)).text()));
-  return texts.reduce((sum, text) => sum + Number(text), 0);
-}
-
-/** A load by wrk, with the microseconds of processor time that each of its requests cost workerd. */
-async function weighed(fleet, target, options) {
-  const before = usage();
-  const seen = await load(fleet.urls, target, { ...fleet, ...options });
-  const after = usage();
-  return { ...seen, megabytes: after.megabytes, each: (after.processor - before.processor) / seen.requests };
 }
 
 /** A load, and what it was by each of the counts. */
@@ -204,26 +140,6 @@ async function hundred(fleet, seconds) {
   ];
 }
 
-async function keys(fleet) {
-  const steps = [];
-  let all = 0;
-  for (const end = performance.now() + KEYS_MS; all < MANY_KEYS && performance.now() < end; ) {
-    const client = `key-${steps.length}`;
-    const seen = await weighed(fleet, "/keys/a", { seconds: 5, client, everyone: true, connections: 16 });
-    all += seen.requests;
-    steps.push({ all, ...seen });
-  }
-  const { keys: remembered } = await metrics(fleet.urls);
-  const some = [...new Set([0, 0.25, 0.5, 0.75, 1].map((part) => steps[Math.round(part * (steps.length - 1))]))];
-  const after = (name) => some.map((step) => `${whole(step.all / 1000)}k: ${whole(step[name])}`).join(", ");
-  return [
-    row("different keys asked for", whole(all), `${whole(MANY_KEYS)}`),
-    row("… remembered by the four isolates", whole(remembered), "<= 80,000"),
-    row("… µs of processor a request, after so many", after("each"), "flat"),
-    row("… workerd's memory in MiB, after so many", after("megabytes"), "bounded"),
-  ];
-}
-
 /** Where objects keep their rows: in memory if there is such a place, because an object writes one for each new key. */
 function storage(directory) {
   if (!existsSync(MEMORY)) return path.join(directory, "objects");
@@ -237,7 +153,8 @@ function start(origin, directory) {
   writeFileSync(config, configuration(origin.url));
   const entry = path.join(ROOT, "bench/workers/counting.mjs");
   const secrets = { BENCH_ADMIN_TOKEN: TOKEN };
-  return startGateway({ config, edges: EDGES, log: () => {}, entry, secrets, persist: storage(directory) });
+  const persist = storage(directory);
+  return startGateway({ config, edges: EDGES, log: () => {}, entry, secrets, persist, inspect: true });
 }
 
 /** The rows of the group. */
@@ -249,7 +166,7 @@ export async function fleet(parent, { quick }) {
   const gateway = await start(origin, directory);
   const rows = [];
   try {
-    const all = { urls: gateway.urls, origin, directory };
+    const all = { urls: gateway.urls, miniflare: gateway.miniflare, origin, directory };
     const steps = { hot, over, outage, hundred, keys };
     for (const [name, step] of Object.entries(steps)) {
       say(`fleet: ${name}`);

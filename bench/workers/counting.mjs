@@ -1,9 +1,19 @@
-// Tidegate's Worker, and how often it calls a Durable Object: counted where the calls leave, whatever they are. And a
-// switch that cuts it off from them.
+// Tidegate's Worker, and how often it calls a Durable Object: counted where the calls leave, whatever they are. A switch
+// cuts it off from them. And it says how much memory its Wasm has.
 
-import gateway from "./worker.mjs";
+let memory;
+const { Instance } = WebAssembly;
+WebAssembly.Instance = function (module, imports) {
+  const instance = new Instance(module, imports);
+  ({ memory } = instance.exports);
+  return instance;
+};
 
-export * from "./worker.mjs";
+// Not before its Wasm can be seen.
+const worker = await import("./worker.mjs");
+const gateway = worker.default;
+
+export const { Cache, Copies, Limiter, Purge } = worker;
 
 let calls = 0;
 let isCutOff = false;
@@ -37,6 +47,7 @@ const countedNamespace = (namespace) =>
 export default {
   fetch(request, env, ctx) {
     if (request.url.endsWith("/durable-object-calls")) return new Response(`${calls}`);
+    if (request.url.endsWith("/wasm-memory")) return new Response(`${memory.buffer.byteLength}`);
     if (request.url.endsWith("/durable-objects-gone") || request.url.endsWith("/durable-objects-back")) {
       isCutOff = request.url.endsWith("gone");
       return new Response("");

@@ -84,9 +84,10 @@ function startFault(error, ports) {
  * @param {Record<string, string>} [options.secrets]  looked up before the environment and .dev.vars
  * @param {(line: { level: string, message: string }) => void} [options.log]  gets what the Worker logs
  * @param {string} [options.entry]  a module in front of the Worker, which imports `./worker.mjs`; for tests
+ * @param {boolean} [options.inspect]  whether V8's inspector listens, on a port of its own
  * @returns {Promise<{ urls: string[], stop(): Promise<void>, miniflare: Miniflare }>}
  */
-export async function startGateway({ config, port = 0, edges = 1, persist, secrets: given, log = print, entry }) {
+export async function startGateway({ config, port = 0, edges = 1, persist, secrets: given, log = print, entry, inspect }) {
   if (!existsSync(WORKER) || !existsSync(WASM)) throw new Fault("the Worker is not built yet: run `npm run build`.");
   const { bytes, manifest } = await compileConfig(config);
   const secrets = readSecrets(manifest, config, { ...process.env, ...given });
@@ -111,6 +112,7 @@ export async function startGateway({ config, port = 0, edges = 1, persist, secre
     enableDevRegistry: false,
     log: new Messages(),
     logRequests: false,
+    inspectorPort: inspect ? 0 : undefined,
     handleStructuredLogs: log,
     resourcePersistencePath: persist === undefined ? undefined : path.resolve(TYPED_IN, persist),
     workers: ports.map((number, index) => edge(index, number, modules, secrets)),
