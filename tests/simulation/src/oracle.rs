@@ -15,8 +15,9 @@
 //! - A calendar's window ends by the clock of the object.
 //!
 //! A request that was paid in part by its isolate and in part by the object counts in each part from when that was taken.
-//! One in progress is as old as the time since it was let through; what its isolate holds for it before that ends when the
-//! isolate's clock is set forward, like everything else that is in progress there.
+//! One in progress is as old as the time since it was let through. It counts before that as well, unless the clock of its
+//! isolate was set forward meanwhile: then the isolate may take its answer for too old, give up what it brings, and start the
+//! request with other permits.
 //! A cost that is settled counts as what was reserved, or less: what a request costs beyond that is charged afterwards.
 
 mod calendar;

@@ -85,6 +85,7 @@ fn what_was_broken_once_stays_whole() {
         (Family::Concurrency, &[1_940, 209_470, 217_476, 218_322, 219_047, 220_644]),
         // A clock that is set forward while a request waits: it was judged as if it had been in progress meanwhile.
         (Family::Mixed, &[5_928_618]),
+        (Family::Concurrency, &[7_376_540, 7_434_445]),
     ];
     for (family, seeds) in broken {
         for seed in seeds {

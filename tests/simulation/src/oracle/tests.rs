@@ -42,29 +42,30 @@ fn running_requests_count_until_they_end_or_are_too_old() {
     assert_eq!(judge(&kind, RIGHT, 0, &mut marks), None);
 }
 
-/// A request that its isolate has started before it asks the object, and that passes after 500 ms: its clock is set forward
-/// at 10 ms, or isn't. Another one comes at some time.
+/// A request that waits for an answer until it passes after 500 ms, while what is held for it counts or doesn't, and another
+/// one that comes at some time.
 #[test]
-fn a_request_that_waits_is_in_progress_while_its_isolate_holds_a_permit_and_anew_from_when_it_passes() {
+fn a_request_in_progress_counts_while_it_waits_and_anew_from_when_it_passes() {
     let kind = Kind::Concurrency { requests: 1, timeout: 1_000 };
-    let waits = [
-        (0, Mark::Taken { request: 0, cost: 1, part: (1, 1), shown: 0 }),
-        (490, Mark::Admitted { request: 0, cost: 1, before: (1, 1), shown: 490 }),
-        (500, Mark::Passed { request: 0, cost: 1 }),
+    let held = [
+        vec![(0, Mark::Taken { request: 0, cost: 1, part: (1, 1), shown: 0 })],
+        vec![(0, Mark::Admitted { request: 0, cost: 1, before: (0, 1), shown: 0 })],
+        vec![],
     ];
-    let set_forward = (10, Mark::Ended { request: 0 });
-    let holds = [(9, Some(1)), (400, Some(0)), (499, Some(0)), (501, Some(1)), (1_499, Some(1)), (1_500, None)];
-    for (at, later) in holds {
-        for (clock, excess) in [(None, if at < 500 { Some(1) } else { later }), (Some(&set_forward), later)] {
-            let mut marks: Vec<_> = waits.iter().chain(clock).cloned().collect();
-            marks.push(admitted(at, 1, 1));
-            assert_eq!(judge(&kind, RIGHT, 0, &mut marks).map(|excess| excess.request), excess, "{at} {clock:?}");
+    let passes = (500, Mark::Passed { request: 0, cost: 1 });
+    for (at, while_held, otherwise) in [
+        (9, Some(1), Some(0)),
+        (499, Some(1), Some(0)),
+        (501, Some(1), Some(1)),
+        (1_499, Some(1), Some(1)),
+        (1_500, None, None),
+    ] {
+        for marks in &held {
+            let excess = if marks.is_empty() { otherwise } else { while_held };
+            let mut marks: Vec<_> = marks.iter().cloned().chain([passes.clone(), admitted(at, 1, 1)]).collect();
+            assert_eq!(judge(&kind, RIGHT, 0, &mut marks).map(|excess| excess.request), excess, "{at} {marks:?}");
         }
     }
-    // What has ended meanwhile was not in its way.
-    let mut marks: Vec<_> = waits.into_iter().chain([set_forward, admitted(20, 1, 1)]).collect();
-    marks.push((499, Mark::Ended { request: 1 }));
-    assert_eq!(judge(&kind, RIGHT, 0, &mut marks), None);
 }
 
 #[test]

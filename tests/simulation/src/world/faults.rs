@@ -41,8 +41,12 @@ impl World {
         if let Ok(millis) = u64::try_from(by) {
             self.mark_all(|_| true, self.now, &Mark::Jumped(millis));
         }
-        // What ran when the clock was set may be too old for the isolate now, and so may what waits for an answer.
-        let running = self.requests.iter().enumerate().filter(|(_, request)| request.isolate == isolate);
+        if by > 0 {
+            self.isolates[isolate].set_forward_at = Some(self.now);
+        }
+        // What ran when the clock was set may be too old for the isolate now.
+        let running =
+            self.requests.iter().enumerate().filter(|(_, request)| request.allowed && request.isolate == isolate);
         let running: Vec<usize> = running.map(|(index, _)| index).collect();
         for request in running {
             for index in 0..self.requests[request].parts.len() {

@@ -19,6 +19,8 @@ pub(super) struct Isolate {
     pub(super) clock: Clock,
     /// How many died in this place.
     pub(super) life: u32,
+    /// When its clock was set forward last.
+    pub(super) set_forward_at: Option<Moment>,
     /// Until when nothing reaches it.
     pub(super) cut_off_until: Moment,
     /// For each limit whether it has the new numbers.
@@ -34,7 +36,8 @@ impl Isolate {
         let drift = signed(random, plan.clocks.drift_ppm);
         let clock = Clock::new(plan.epoch_ms + base, drift);
         let adopted = vec![false; plan.limits.len()];
-        Isolate { holder: Holder::new(random.bits()), clock, life, cut_off_until: 0, adopted, receipts: Vec::new() }
+        let (holder, receipts) = (Holder::new(random.bits()), Vec::new());
+        Isolate { holder, clock, life, set_forward_at: None, cut_off_until: 0, adopted, receipts }
     }
 
     pub(super) fn adopt(&mut self, limit: usize) {
@@ -157,15 +160,26 @@ impl World {
                 continue;
             };
             let before = taken[index];
+            let counts_running = matches!(self.plan.limits[limit].kind, Kind::Concurrency { .. });
+            if counts_running {
+                self.mark(limit, key, now, Mark::Passed { request, cost });
+            }
+            if counts_running && self.gave_up_since(asked.0, request) {
+                continue;
+            }
             if before.0 > 0 {
                 let shown = asked.1;
                 self.mark(limit, key, asked.0, Mark::Taken { request, cost, part: before, shown });
             }
             self.mark(limit, key, at, Mark::Admitted { request, cost, before, shown });
-            if matches!(self.plan.limits[limit].kind, Kind::Concurrency { .. }) {
-                self.mark(limit, key, now, Mark::Passed { request, cost });
-            }
         }
+    }
+
+    /// Whether the isolate may have given up what was held for a request that it had asked for at `asked`: its clock was set
+    /// forward since. If the request passes, it is started with what is there then.
+    fn gave_up_since(&self, asked: Moment, request: usize) -> bool {
+        let isolate = &self.isolates[self.requests[request].isolate];
+        isolate.set_forward_at.is_some_and(|at| at >= asked)
     }
 
     /// The origin is done: what is unknown becomes known, and what was held is given back.
