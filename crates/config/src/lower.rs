@@ -54,12 +54,7 @@ pub(crate) fn lower(compiled: Compiled) -> Result<Gateway, String> {
         routes: each("route", routes, |route| self::route(route, &pools, &issuers, &limits, &caches))?,
         pools,
     };
-    Gateway::new(parts).map_err(|conflicts| {
-        let conflict = |conflict: &tidegate_gateway::matching::Conflict| {
-            format!("route[{}] and route[{}]: {conflict}", conflict.first, conflict.second)
-        };
-        conflicts.iter().map(conflict).collect::<Vec<_>>().join("; ")
-    })
+    Ok(Gateway::new(parts))
 }
 
 /// Lowers every item of a list, and says which one is refused.

@@ -14,7 +14,7 @@ use tidegate_jwt::{KeySet, Policy};
 use tidegate_steering::{Pool, PoolIndex, Steering};
 
 use crate::forward::Protected;
-use crate::matching::{Conflict, Matcher, Parameters, RouteMatch};
+use crate::matching::{Matcher, Parameters, RouteMatch};
 use crate::path::NormalPath;
 use crate::source::Source;
 
@@ -233,13 +233,11 @@ impl Route {
 }
 
 impl Gateway {
-    /// Builds the matcher and finds the Durable Object of each route's limits.
-    ///
-    /// # Errors
-    /// Every pair of routes that could both win one request.
-    pub fn new(parts: Parts) -> Result<Self, Vec<Conflict>> {
+    /// Arranges the routes, which [`Matcher::new`] must have accepted, and finds the Durable Object of each route's limits.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
         let matches: Vec<RouteMatch> = parts.routes.iter().map(|route| route.matches.clone()).collect();
-        let matcher = Matcher::new(&matches)?;
+        let matcher = Matcher::of_checked(&matches);
         let groups = Groups::of(parts.routes.iter().map(|route| route.limits.as_slice()));
         let Parts { version, settings, steering, pools, routes } = parts;
         let has_caches = routes.iter().any(|route| route.cache.is_some());
@@ -253,6 +251,6 @@ impl Gateway {
         let routes: Vec<Rc<Route>> = routes.into_iter().map(resolve).collect();
         let has_purges = settings.admin.as_ref().is_some_and(|admin| admin.token.is_some())
             || routes.iter().any(|route| route.invalidation.is_some());
-        Ok(Self { version, settings, steering, pools, routes, matcher, has_caches, has_purges })
+        Self { version, settings, steering, pools, routes, matcher, has_caches, has_purges }
     }
 }

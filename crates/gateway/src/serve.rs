@@ -131,7 +131,7 @@ async fn steps<P: Platform>(
             (gateway.routes.get(index).cloned().ok_or(Rejection::NoRoute)?, parameters)
         }
         Found::Options { allow } => return Ok(Passed::Reply(options(allow))),
-        Found::MethodNotAllowed { allow } => return Err(Rejection::MethodNotAllowed { allow: allow.to_owned() }),
+        Found::MethodNotAllowed { allow } => return Err(Rejection::MethodNotAllowed { allow }),
         Found::NotFound => return Err(Rejection::NoRoute),
     };
     draft.record.route = Some(route.name.clone());
@@ -201,9 +201,9 @@ async fn steps<P: Platform>(
 }
 
 /// OPTIONS that no route lists (RFC 9110, section 9.3.7): what the path can be asked.
-fn options<B>(allow: &str) -> Reply<B> {
+fn options<B>(allow: String) -> Reply<B> {
     let mut fields = Fields::default();
-    fields.push("Allow", allow.to_owned());
+    fields.push("Allow", allow);
     Reply { status: 204, fields, body: ReplyBody::Empty }
 }
 

@@ -19,8 +19,6 @@ mod route;
 mod tests;
 mod tree;
 
-use std::collections::BTreeMap;
-
 pub use conflict::{Conflict, Why};
 pub use host::{HostPattern, InvalidHost};
 pub use pattern::{InvalidPattern, Parameters, Pattern};
@@ -57,12 +55,12 @@ pub enum Found<'a> {
     /// There are routes for the path, but not for the method (RFC 9110, section 15.5.6).
     MethodNotAllowed {
         /// The value of the `Allow` field, such as `GET, HEAD, OPTIONS`.
-        allow: &'a str,
+        allow: String,
     },
     /// An `OPTIONS` request that no route takes: the gateway answers it from the routes (RFC 9110, section 9.3.7).
     Options {
         /// The value of the `Allow` field.
-        allow: &'a str,
+        allow: String,
     },
 }
 
@@ -73,33 +71,30 @@ impl Matcher {
     /// When two routes could both win a request. Every such route is named, if not together with each of its rivals.
     pub fn new(routes: &[RouteMatch]) -> Result<Self, Vec<Conflict>> {
         let conflicts = conflict::conflicts(routes);
-        if !conflicts.is_empty() {
-            return Err(conflicts);
-        }
+        if conflicts.is_empty() { Ok(Self::of_checked(routes)) } else { Err(conflicts) }
+    }
+
+    /// Arranges routes that [`Matcher::new`] has accepted before, such as those of a compiled configuration: no isolate
+    /// looks for conflicts again.
+    #[must_use]
+    pub fn of_checked(routes: &[RouteMatch]) -> Self {
         let mut matcher = Self {
             hosts: Map::default(),
             subdomains: Map::default(),
             any_host: Node::default(),
             patterns: routes.iter().map(|route| route.path().clone()).collect(),
         };
-        // In order of the places, so that the arrangement does not depend on the order of the routes.
-        let mut places: BTreeMap<_, Vec<(usize, &RouteMatch)>> = BTreeMap::new();
         for (index, route) in routes.iter().enumerate() {
-            places.entry((route.host(), route.path().shape())).or_default().push((index, route));
-        }
-        for ((host, _), routes) in places {
-            let root = match host {
+            let root = match route.host() {
                 None => &mut matcher.any_host,
                 Some(host) => match host.suffix() {
                     None => matcher.hosts.entry(host.name().into()).or_default(),
                     Some(suffix) => matcher.subdomains.entry(suffix.into()).or_default(),
                 },
             };
-            if let Some((_, first)) = routes.first() {
-                root.insert(first.path(), Resource::new(&routes));
-            }
+            root.place(route.path()).add(index, route);
         }
-        Ok(matcher)
+        matcher
     }
 
     /// The route that answers a request, if any.

@@ -8,13 +8,12 @@ use super::RouteMatch;
 const COMMON_METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
 
 /// The routes that share a host and a path.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Resource {
     /// By method, the routes that list it.
     listed: BTreeMap<String, Candidates>,
     /// The routes that list no method.
     any: Candidates,
-    allow: String,
 }
 
 /// What method and headers choose.
@@ -26,34 +25,36 @@ pub(super) enum Choice {
 }
 
 impl Resource {
-    /// Arranges routes that share a host and a path, and do not conflict.
-    pub(super) fn new(routes: &[(usize, &RouteMatch)]) -> Self {
-        let mut listed: BTreeMap<String, Candidates> = BTreeMap::new();
-        let mut any = Candidates::default();
-        let mut allow = BTreeSet::from(["OPTIONS"]);
-        for (index, route) in routes {
-            if route.methods().is_empty() {
-                any.insert(*index, route);
-                allow.extend(COMMON_METHODS);
-            }
-            for method in route.methods() {
-                listed.entry(method.clone()).or_default().insert(*index, route);
-                allow.insert(method);
-                if method == "GET" {
-                    allow.insert("HEAD");
-                }
-            }
+    /// Adds a route that conflicts with none of the others.
+    pub(super) fn add(&mut self, index: usize, route: &RouteMatch) {
+        if route.methods().is_empty() {
+            self.any.insert(index, route);
         }
-        let mut allow: Vec<&str> = allow.into_iter().collect();
-        // Directly after GET.
-        allow.sort_by_key(|method| if *method == "HEAD" { ("GET", true) } else { (*method, false) });
-        let allow = allow.join(", ");
-        Self { listed, any, allow }
+        for method in route.methods() {
+            self.listed.entry(method.clone()).or_default().insert(index, route);
+        }
     }
 
-    /// The value of the `Allow` field.
-    pub(super) fn allow(&self) -> &str {
-        &self.allow
+    /// The value of the `Allow` field. Made when it is asked for: few requests have a method that no route takes.
+    pub(super) fn allow(&self) -> String {
+        let mut methods = BTreeSet::new();
+        methods.insert("OPTIONS");
+        for method in self.listed.keys() {
+            methods.insert(method);
+        }
+        for method in self.any.if_some().into_iter().flat_map(|_| COMMON_METHODS) {
+            methods.insert(method);
+        }
+        // Whoever may GET may ask for the header alone.
+        let head_follows_get = methods.contains("GET");
+        let mut allow = String::new();
+        for method in methods.into_iter().filter(|method| *method != "HEAD" || !head_follows_get) {
+            if !allow.is_empty() {
+                allow.push_str(", ");
+            }
+            allow.push_str(if method == "GET" { "GET, HEAD" } else { method });
+        }
+        allow
     }
 
     pub(super) fn choose(&self, method: &str, header: &dyn Fn(&str) -> Option<String>) -> Choice {

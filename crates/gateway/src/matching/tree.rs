@@ -24,20 +24,17 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// Plants the routes of one path shape.
-    pub(super) fn insert(&mut self, pattern: &Pattern, resource: Resource) {
+    /// Where the routes of a path shape stand.
+    pub(super) fn place(&mut self, pattern: &Pattern) -> &mut Resource {
         let mut node = self;
         for segment in pattern.segments() {
             node = match segment {
                 Segment::Literal(literal) => node.literals.entry(literal.as_str().into()).or_default(),
                 Segment::Parameter(_) => node.parameter.get_or_insert_default(),
-                Segment::Rest(_) => {
-                    node.rest = Some(Box::new(resource));
-                    return;
-                }
+                Segment::Rest(_) => return node.rest.get_or_insert_default(),
             };
         }
-        node.end = Some(Box::new(resource));
+        node.end.get_or_insert_default()
     }
 
     /// The routes of the most specific path that matches the segments that remain, trying the more specific branch first.

@@ -90,8 +90,8 @@ fn find(matcher: &Matcher, request: &Request, path: &NormalPath) -> Outcome {
     match matcher.find(&request.host, path, &request.method, &header) {
         Found::Route { index, .. } => Outcome::Route(index),
         Found::NotFound => Outcome::NotFound,
-        Found::MethodNotAllowed { allow } => Outcome::MethodNotAllowed(allow.to_owned()),
-        Found::Options { allow } => Outcome::Options(allow.to_owned()),
+        Found::MethodNotAllowed { allow } => Outcome::MethodNotAllowed(allow),
+        Found::Options { allow } => Outcome::Options(allow),
     }
 }
 
