@@ -2,7 +2,6 @@
 
 mod limit;
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::rc::Rc;
 use std::str::FromStr;
@@ -17,7 +16,7 @@ use tidegate_gateway::route::{
 use tidegate_http_cache::purge::Manner;
 use tidegate_http_cache::{ContentTypes, Heuristic, MediaRange, Rules, StaleWindows};
 use tidegate_jwt::{Algorithm, KeySet, Policy};
-use tidegate_steering::{self as steering, Balance, Origin, Pool, PoolIndex, PoolList, Steering};
+use tidegate_steering::{self as steering, Balance, Origin, PlaceTable, Pool, PoolIndex, PoolList, Steering};
 
 use crate::compiled::{self, Compiled, Content, InvalidCompiled, Position};
 
@@ -96,12 +95,12 @@ fn steering(steering: compiled::Steering, pools: usize) -> Result<Steering, Stri
     })
 }
 
-fn places<K: FromStr + Ord>(
+fn places<P: FromStr + Ord>(
     entries: Vec<(String, Vec<Position>)>,
     list: impl Fn(Vec<Position>) -> Result<PoolList, String>,
-) -> Result<BTreeMap<K, PoolList>, String>
+) -> Result<PlaceTable<P>, String>
 where
-    K::Err: Display,
+    P::Err: Display,
 {
     let entry = |(code, pools): (String, Vec<Position>)| Ok((code.parse().map_err(words)?, list(pools)?));
     entries.into_iter().map(entry).collect()

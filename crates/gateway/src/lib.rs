@@ -24,6 +24,7 @@ mod flights;
 pub mod forward;
 pub mod limiting;
 pub mod memory;
+mod ordered;
 mod recent;
 pub mod record;
 pub mod rejection;

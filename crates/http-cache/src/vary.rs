@@ -45,13 +45,16 @@ pub(crate) fn matches(selecting: &Selecting, request: &dyn Fields) -> bool {
 /// The same names with the values that this request has: what another variant is selected by. `None` if one of them is a
 /// credential, or cannot be read.
 pub(crate) fn presented(selecting: &Selecting, request: &dyn Fields) -> Option<Selecting> {
-    let value = |name: &String| {
+    let mut presented = Selecting::new();
+    for name in selecting.keys() {
         let value = request.get(name).map(|value| canonical(name, &value));
         let is_secret = value.is_some() && CREDENTIALS.contains(&name.as_str());
-        let is_garbled = value.as_deref().is_some_and(is_garbled);
-        (!is_secret && !is_garbled).then(|| (name.clone(), value))
-    };
-    selecting.keys().map(value).collect()
+        if is_secret || value.as_deref().is_some_and(is_garbled) {
+            return None;
+        }
+        presented.insert(name.clone(), value);
+    }
+    Some(presented)
 }
 
 /// Values match too when "normalizing both [...] in a way that is known to have identical semantics, according to the

@@ -31,4 +31,4 @@ pub use place::{Colo, Country, InvalidPlace};
 pub use pool::{Balance, InvalidPool, OriginIndex, Pool, Rotation, Rotations};
 pub use region::{InvalidRegion, Region};
 pub use rendezvous::ClientKey;
-pub use steering::{Because, InvalidPoolList, Policy, PoolIndex, PoolList, PoolOrder, Steering};
+pub use steering::{Because, InvalidPoolList, PlaceTable, Policy, PoolIndex, PoolList, PoolOrder, Steering};

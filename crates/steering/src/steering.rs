@@ -1,6 +1,5 @@
 //! Which pools serve a client, in which order, and why.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::draw::Draws;
@@ -40,9 +39,9 @@ impl PoolList {
         if pools.is_empty() {
             return Err(InvalidPoolList::Empty);
         }
-        let mut seen = BTreeSet::new();
-        match pools.iter().find(|pool| !seen.insert(**pool)) {
-            Some(twice) => Err(InvalidPoolList::Twice(*twice)),
+        let is_repeated = |(before, pool): &(usize, &PoolIndex)| pools.iter().take(*before).any(|other| other == *pool);
+        match pools.iter().enumerate().find(is_repeated) {
+            Some((_, twice)) => Err(InvalidPoolList::Twice(*twice)),
             None => Ok(Self(pools)),
         }
     }
@@ -51,6 +50,48 @@ impl PoolList {
     #[must_use]
     pub fn pools(&self) -> &[PoolIndex] {
         &self.0
+    }
+}
+
+/// Lists of pools by place.
+// Invariant: in the order of the places, none of which is there twice.
+#[derive(Clone, Debug)]
+pub struct PlaceTable<P>(Vec<(P, PoolList)>);
+
+impl<P> Default for PlaceTable<P> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<P: Ord> FromIterator<(P, PoolList)> for PlaceTable<P> {
+    fn from_iter<I: IntoIterator<Item = (P, PoolList)>>(lists: I) -> Self {
+        let mut table = Self::default();
+        lists.into_iter().for_each(|(place, pools)| table.insert(place, pools));
+        table
+    }
+}
+
+impl<P: Ord> PlaceTable<P> {
+    /// Sets the list of a place.
+    fn insert(&mut self, place: P, pools: PoolList) {
+        match self.0.binary_search_by(|(other, _)| other.cmp(&place)) {
+            Ok(index) => {
+                if let Some((_, old)) = self.0.get_mut(index) {
+                    *old = pools;
+                }
+            }
+            Err(index) => self.0.insert(index, (place, pools)),
+        }
+    }
+
+    fn get(&self, place: &P) -> Option<&PoolList> {
+        let index = self.0.binary_search_by(|(other, _)| other.cmp(place)).ok()?;
+        self.0.get(index).map(|(_, pools)| pools)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -64,11 +105,11 @@ pub struct Steering {
     /// The last resort, behind everything else.
     pub fallback_pool: Option<PoolIndex>,
     /// For the clients of a region.
-    pub region_pools: BTreeMap<Region, PoolList>,
+    pub region_pools: PlaceTable<Region>,
     /// For the clients of a country; wins over its region's list.
-    pub country_pools: BTreeMap<Country, PoolList>,
+    pub country_pools: PlaceTable<Country>,
     /// For whoever reaches a data centre; wins over both.
-    pub colo_pools: BTreeMap<Colo, PoolList>,
+    pub colo_pools: PlaceTable<Colo>,
 }
 
 impl Steering {

@@ -1,5 +1,6 @@
 //! The limits, and the calendars that their quotas share.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -27,8 +28,11 @@ pub(super) fn calendar(calendar: compiled::Calendar) -> Result<Rc<Calendar>, Str
 pub(super) fn limit(limit: compiled::Limit, calendars: &[Rc<Calendar>]) -> Result<Rc<Limit>, String> {
     let allowance = self::allowance(limit.allowance, calendars)?;
     let overrides = limit.overrides.into_iter().map(|(source, values)| {
-        let values = values.into_iter().map(|(value, other)| Ok((value, self::allowance(other, calendars)?)));
-        Ok(Override { source: source.into(), allowances: values.collect::<Result<_, String>>()? })
+        let mut allowances = BTreeMap::new();
+        for (value, other) in values {
+            allowances.insert(value, self::allowance(other, calendars)?);
+        }
+        Ok(Override { source: source.into(), allowances })
     });
     let overrides = overrides.collect::<Result<Vec<Override>, String>>()?;
     let cost = self::cost(limit.cost);

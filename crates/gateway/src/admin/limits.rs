@@ -8,6 +8,7 @@ use tidegate_rate_limit::{Usage, Want};
 
 use super::json;
 use crate::memory::{LimitCounters, Memory};
+use crate::ordered;
 use crate::platform::{Platform, Purpose};
 use crate::rejection::Rejection;
 use crate::reply::Reply;
@@ -43,9 +44,11 @@ struct HotKey {
 pub(super) fn overview<'a>(gateway: &'a Gateway, memory: &Memory) -> Overview<'a> {
     let counters = memory.counters();
     let count = |counts: &BTreeMap<String, u64>, name: &str| counts.get(name).copied().unwrap_or_default();
-    let limits = limits(gateway).map(|(name, (limit, _))| LimitOverview {
+    let mut names = Vec::new();
+    limits(gateway).for_each(|(limit, _)| ordered::insert(&mut names, (limit.name.as_str(), limit.key.as_slice())));
+    let limits = names.into_iter().map(|(name, key)| LimitOverview {
         name,
-        key: limit.key.iter().map(Source::to_string).collect(),
+        key: key.iter().map(Source::to_string).collect(),
         denied: count(&counters.denied, name),
         would_deny: count(&counters.would_deny, name),
     });
@@ -53,11 +56,10 @@ pub(super) fn overview<'a>(gateway: &'a Gateway, memory: &Memory) -> Overview<'a
     Overview { limits: limits.collect(), isolate: memory.limit_counters(), hot: hot.collect() }
 }
 
-/// Every limit that some route has, with the object that holds it, by name.
-fn limits(gateway: &Gateway) -> impl Iterator<Item = (&str, (&Limit, &RouteLimits))> {
+/// The limits of each route, with the object that holds them: one that several routes have comes several times.
+fn limits(gateway: &Gateway) -> impl Iterator<Item = (&Limit, &RouteLimits)> {
     let all = gateway.routes.iter().filter_map(|route| route.limits.as_ref());
-    let named = all.flat_map(|group| group.limits.iter().map(move |limit| (limit.name.as_str(), (&**limit, group))));
-    named.collect::<BTreeMap<_, _>>().into_iter()
+    all.flat_map(|group| group.limits.iter().map(move |limit| (&**limit, group)))
 }
 
 /// What is used of one key.
@@ -83,7 +85,7 @@ pub(super) async fn key<P: Platform>(
     method: &str,
     platform: &P,
 ) -> Result<Reply<P::Body>, Rejection> {
-    let (limit, group) = limits(gateway).find(|(found, _)| *found == name).ok_or(Rejection::NoRoute)?.1;
+    let (limit, group) = limits(gateway).find(|(limit, _)| limit.name == name).ok_or(Rejection::NoRoute)?;
     let values = Values::parse(text, &limit.key).ok_or(Rejection::LimitKey)?;
     let (object, key, ask) = {
         let mut memory = memory.borrow_mut();

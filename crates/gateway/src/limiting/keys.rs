@@ -1,11 +1,13 @@
 //! The keys of limits, as the objects that count them know them.
 
 use std::cell::Cell;
+use std::cmp::Reverse;
 use std::fmt::Write as _;
 use std::rc::Rc;
 
 use sha2::{Digest, Sha256};
 
+use crate::ordered;
 use crate::recent::Recent;
 
 /// One key of one limit: `{limit}/{digest}`. Also an object's name: `{group}/{digest}`.
@@ -85,13 +87,13 @@ impl Keys {
 
     /// The keys that were looked for most, and how often.
     pub(crate) fn hot(&self, most: usize) -> Vec<(String, u64)> {
-        let all = self.recent.values().map(|counted| (counted.key.name.to_string(), counted.count.get()));
-        let mut keys: Vec<(String, u64)> = all.collect();
-        keys.sort_by(|(left_key, left), (right_key, right)| right.cmp(left).then_with(|| left_key.cmp(right_key)));
-        // An object's name may be that of a key: both are one entry here, and counted twice.
-        keys.dedup_by(|(left, _), (right, _)| left == right);
-        keys.truncate(most);
-        keys
+        let mut keys = Vec::new();
+        for Counted { key, count } in self.recent.values() {
+            // An object's name may be that of a key: both are one entry here, and counted twice.
+            ordered::insert(&mut keys, (Reverse(count.get()), &key.name));
+            keys.truncate(most);
+        }
+        keys.into_iter().map(|(Reverse(count), name)| (name.to_string(), count)).collect()
     }
 }
 

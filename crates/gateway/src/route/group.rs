@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::Limit;
+use crate::ordered;
 use crate::source::{Ipv6Prefix, Source};
 
 /// The limits of one route, and the Durable Object that holds them.
@@ -31,10 +32,18 @@ pub(super) struct Groups {
 /// What chooses an object of a group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Shard {
-    /// The sources that all limits of the group count by.
+    /// The sources that all limits of the group count by, in order.
     sources: Vec<Source>,
     /// The fewest bits of an IPv6 address that one of the limits counts by.
     ipv6_prefix: Ipv6Prefix,
+}
+
+impl Shard {
+    fn of(limit: &Limit) -> Self {
+        let mut sources = Vec::new();
+        limit.key.iter().for_each(|source| ordered::insert(&mut sources, source.clone()));
+        Self { sources, ipv6_prefix: limit.ipv6_prefix }
+    }
 }
 
 impl Groups {
@@ -53,15 +62,10 @@ impl Groups {
         let mut shards: BTreeMap<String, Shard> = BTreeMap::new();
         for limit in routes.flatten() {
             if let Some(group) = group_of.get(&limit.name) {
-                let of_limit = || Shard { sources: limit.key.clone(), ipv6_prefix: limit.ipv6_prefix };
-                let shard = shards.entry(group.clone()).or_insert_with(of_limit);
+                let shard = shards.entry(group.clone()).or_insert_with(|| Shard::of(limit));
                 shard.sources.retain(|source| limit.key.contains(source));
                 shard.ipv6_prefix = shard.ipv6_prefix.min(limit.ipv6_prefix);
             }
-        }
-        for shard in shards.values_mut() {
-            shard.sources.sort();
-            shard.sources.dedup();
         }
         Self { group_of, shards }
     }

@@ -1,6 +1,6 @@
 #![allow(clippy::arithmetic_side_effects)]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
@@ -8,7 +8,7 @@ use super::*;
 use crate::location::Location;
 use crate::origin::Origin;
 use crate::pool::Balance;
-use crate::steering::{Policy, PoolList, Steering};
+use crate::steering::{PlaceTable, Policy, PoolList, Steering};
 
 /// Pools of these many origins.
 fn fleet(sizes: &[usize]) -> Vec<Pool> {
@@ -25,9 +25,9 @@ fn order(pools: &[usize]) -> PoolOrder {
         policy: Policy::Off,
         default_pools: PoolList::new(pools.iter().copied().map(PoolIndex).collect()).unwrap(),
         fallback_pool: None,
-        region_pools: BTreeMap::new(),
-        country_pools: BTreeMap::new(),
-        colo_pools: BTreeMap::new(),
+        region_pools: PlaceTable::default(),
+        country_pools: PlaceTable::default(),
+        colo_pools: PlaceTable::default(),
     };
     steering.order(&Location::default(), None, 0)
 }

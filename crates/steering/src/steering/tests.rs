@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -19,9 +21,11 @@ fn steering(policy: Policy) -> Steering {
         policy,
         default_pools: list("us eu"),
         fallback_pool: Some(pools("spare")[0]),
-        region_pools: [(Region::Weu, list("eu far")), (Region::Neas, list("ap"))].into(),
-        country_pools: [("DE".parse().unwrap(), list("eu")), ("T1".parse().unwrap(), list("lab"))].into(),
-        colo_pools: [("FRA".parse().unwrap(), list("ap eu"))].into(),
+        region_pools: [(Region::Weu, list("eu far")), (Region::Neas, list("ap"))].into_iter().collect(),
+        country_pools: [("DE".parse().unwrap(), list("eu")), ("T1".parse().unwrap(), list("lab"))]
+            .into_iter()
+            .collect(),
+        colo_pools: [("FRA".parse().unwrap(), list("ap eu"))].into_iter().collect(),
     }
 }
 
@@ -191,9 +195,9 @@ proptest! {
         let order = steering.order(&location(&place), None, random);
         let named: BTreeSet<PoolIndex> = [&steering.default_pools]
             .into_iter()
-            .chain(steering.region_pools.values())
-            .chain(steering.country_pools.values())
-            .chain(steering.colo_pools.values())
+            .chain(steering.region_pools.0.iter().map(|(_, list)| list))
+            .chain(steering.country_pools.0.iter().map(|(_, list)| list))
+            .chain(steering.colo_pools.0.iter().map(|(_, list)| list))
             .flat_map(PoolList::pools)
             .chain(&steering.fallback_pool)
             .copied()
@@ -210,9 +214,9 @@ proptest! {
         let allowed = route.as_ref().map(PoolList::pools);
         let order = steering.order(&location(&place), allowed, random);
         let list: Vec<PoolIndex> = match order.because() {
-            Because::Colo(colo) => steering.colo_pools[&colo].pools().to_vec(),
-            Because::Country(country) => steering.country_pools[&country].pools().to_vec(),
-            Because::Region(region) => steering.region_pools[&region].pools().to_vec(),
+            Because::Colo(colo) => steering.colo_pools.get(&colo).unwrap().pools().to_vec(),
+            Because::Country(country) => steering.country_pools.get(&country).unwrap().pools().to_vec(),
+            Because::Region(region) => steering.region_pools.get(&region).unwrap().pools().to_vec(),
             Because::Default | Because::Listed => steering.default_pools.pools().to_vec(),
             Because::Fallback => steering.fallback_pool.into_iter().collect(),
             Because::Route => allowed.unwrap().to_vec(),
