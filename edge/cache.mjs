@@ -1,6 +1,6 @@
 // The runtime's Cache API as a plain store. No function here decides anything.
 
-import { transfer } from "./bodies.mjs";
+import { PART, readerOf, streamFor, transfer } from "./bodies.mjs";
 import { headersOf, kept, linesOf, removeFields, reply, updateFields } from "./kept.mjs";
 
 // The field that carries a stored response's metadata.
@@ -69,17 +69,19 @@ export function respondPart(stored, status, first, length, removed, lines) {
 
 // Pipes `length` bytes from `first` on; what is too short breaks off. The reader sees to the speed.
 async function cut(body, first, length, writable) {
-  const reader = body.getReader();
+  const reader = readerOf(body);
   const writer = writable.getWriter();
   let [skip, left] = [first, length];
+  let buffer = new ArrayBuffer(PART);
   try {
     while (left > 0) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read(new Uint8Array(buffer));
       if (done) throw new Error("the stored response is too short");
       const chunk = value.subarray(Math.min(skip, value.byteLength)).subarray(0, left);
       skip = Math.max(0, skip - value.byteLength);
       left -= chunk.byteLength;
       if (chunk.byteLength > 0) await writer.write(chunk);
+      buffer = value.buffer;
     }
     await writer.close();
   } catch (error) {
@@ -109,10 +111,10 @@ export async function putStream(cacheName, key, response, metadata, removed, kee
   removeFields(own, removed);
   const headers = storesFields(own, metadata, keepSeconds);
   const cache = await cacheNamed(cacheName);
-  const { readable, writable } = new IdentityTransformStream();
+  const { readable, writable } = streamFor(response.headers);
   const outcomes = await Promise.allSettled([
     cache.put(key, new Response(readable, { headers })),
-    transfer([], response.body.getReader(), writable.getWriter()),
+    transfer(null, readerOf(response.body), writable.getWriter()),
   ]);
   const failure = outcomes.find(({ status }) => status === "rejected");
   if (failure === undefined) return;

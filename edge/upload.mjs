@@ -1,10 +1,9 @@
 // A request's body on its way to an origin. Nothing here decides anything.
 
-// How much is read at once, in bytes. It is read into one buffer again and again.
-const PART = 64 * 1024;
+import { PART, readerOf, streamFor } from "./bodies.mjs";
 
-// What a client sends before it waits for anything: RFC 6928 has it be ten segments of 1,460 bytes. A live client is done
-// with so little at once, and to watch it would cost a third of a small request.
+// What a client sends before it waits for anything: RFC 6928 has it be ten segments of 1,460 bytes. A live client is
+// done with so little at once, and to watch it would cost a third of a small request.
 const FIRST_FLIGHT = 14_600;
 
 // The body as the origin gets it. `late` is called when the origin keeps the rest of the body waiting, or after the
@@ -15,9 +14,8 @@ export function upload(request, timeoutMs, late) {
     setTimeout(late, timeoutMs);
     return request.body;
   }
-  const { readable, writable } =
-    length === null ? new IdentityTransformStream() : new FixedLengthStream(Number(length));
-  pump(request.body.getReader({ mode: "byob" }), writable.getWriter(), timeoutMs, late);
+  const { readable, writable } = streamFor(request.headers);
+  pump(readerOf(request.body), writable.getWriter(), timeoutMs, late);
   return readable;
 }
 

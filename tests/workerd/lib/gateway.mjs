@@ -20,12 +20,11 @@ export function scratch(files) {
 }
 
 /** Starts the gateway with a configuration, given as TOML. `files` are put beside it. */
-export async function startGatewayWith(toml, { edges = 1, secrets = {}, files = {}, entry } = {}) {
+export async function startGatewayWith(toml, { files = {}, ...options } = {}) {
   const place = scratch({ "tidegate.toml": toml, ...files });
   const lines = [];
   const log = ({ message }) => lines.push(message);
-  const options = { config: place.path("tidegate.toml"), edges, secrets, log, entry };
-  const running = await startGateway(options).catch((error) => {
+  const running = await startGateway({ config: place.path("tidegate.toml"), log, ...options }).catch((error) => {
     place.remove();
     throw error;
   });
