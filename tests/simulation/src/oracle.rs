@@ -148,7 +148,7 @@ impl Meaning {
             Kind::Window { requests, per } => {
                 Definition::Window(window::Sliding::new(u64::from(requests), per, clocks))
             }
-            Kind::Quota { requests, .. } => Definition::Quota(quota::Used::new(&kind, requests)),
+            Kind::Quota { requests, .. } => Definition::Quota(quota::Used::new(&kind, requests, debt)),
             Kind::Concurrency { requests, timeout } => {
                 Definition::Concurrency(concurrency::Running::new(u64::from(requests), timeout, clocks))
             }

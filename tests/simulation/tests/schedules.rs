@@ -80,6 +80,8 @@ fn what_was_broken_once_stays_whole() {
         (Family::Window, &[200_555, 201_839, 203_774, 206_041, 208_703, 210_263, 212_861, 624_273, 627_524][..]),
         // A reset after a restart: what the instance before had lent was used on top, at once or after it had ended.
         (Family::Quota, &[202_481, 206_701, 206_703, 209_502, 600_199, 11_000_749]),
+        // A bounded quota that was lowered below what was used: what its accuracy adds was not counted beside that.
+        (Family::Quota, &[7_478_695]),
         (Family::Mixed, &[201_123, 205_239]),
         // Answers that overtook each other, and permits that were claimed with a report from before a restart.
         (Family::Concurrency, &[1_940, 209_470, 217_476, 218_322, 219_047, 220_644]),

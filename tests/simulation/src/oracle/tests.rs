@@ -119,4 +119,11 @@ fn what_an_accuracy_adds_is_there_after_a_change_of_numbers() {
         let mut marks: Vec<_> = (0..5).map(|request| admitted(7, request, 1)).chain(changes(3)).collect();
         assert_eq!(judge(&limit(1), RIGHT, debt, &mut marks).map(|excess| excess.request), excess);
     }
+    // Eight were used of ten when the number was lowered to three.
+    for (debt, excess) in [(2, Some(10)), (1, Some(9)), (0, Some(8))] {
+        let before = (0..8).map(|request| admitted(0, request, 1));
+        let mut marks: Vec<_> = before.chain(changes(3)).collect();
+        marks.extend((8..11).map(|request| admitted(7, request, 1)));
+        assert_eq!(judge(&limit(10), RIGHT, debt, &mut marks).map(|excess| excess.request), excess);
+    }
 }
