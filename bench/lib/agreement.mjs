@@ -52,7 +52,7 @@ export async function checkAgreement({ bare, peer, tidegate }, headers) {
   await expectStatus(bare, "/nothing/x", headers, 200);
   for (const variant of ["request", "duties"]) await expectFields(bare, `/${variant}/echo`, headers, SET_FIELDS);
   expectLimitFields(bare, await expectStatus(bare, "/both/x", headers, 200));
-  await expectStatus(bare, "/constant/x", headers, 200);
+  for (const variant of ["constant", "hit"]) await expectStatus(bare, `/${variant}/x`, headers, 200);
   await expectStatus(tidegate, "/cached/x", headers, 200);
   const hit = await expectStatus(tidegate, "/cached/x", headers, 200);
   if (!/hit/.test(hit.headers.get("cache-status"))) throw new Error("tidegate does not answer from its memory");

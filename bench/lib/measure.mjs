@@ -43,6 +43,7 @@ export const SERIES = [
   ["bare", "both"],
   ["bare", "duties"],
   ["bare", "constant"],
+  ["bare", "hit"],
   ["peer", "limited"],
   ["peer", "token"],
   ["peer", "open"],

@@ -16,6 +16,8 @@ const RATIOS = [
   ["token, geo steering / the peer", "tidegate /token", "peer /token", ""],
   ["geo steering alone / the peer", "tidegate /open", "peer /open", ""],
   ["cache hit in memory / a Worker that returns a constant", "tidegate /cached", "bare /constant", ">= 0.80"],
+  ["the floor: a hit's duties, no decision / a constant", "bare /hit", "bare /constant", ""],
+  ["cache hit in memory / the floor", "tidegate /cached", "bare /hit", ""],
 ];
 
 const FIRST_SEEN = [
@@ -172,7 +174,8 @@ Three Workers on raw workerd, one process each, in front of the same nginx:
 - **bare** passes requests on. It sets \`/nothing\`, or the \`/request\` fields that Tidegate sets, or \`/both\` these
   and the two RateLimit fields of the response. \`/duties\` is the floor: the request fields, and what every gateway with
   Tidegate's features must ask the runtime for (the names of all fields, the client's place, a timer, no caching by the
-  zone, the response's hop-by-hop fields, one line on the log), without deciding anything.
+  zone, the response's hop-by-hop fields, one line on the log), without deciding anything; \`/hit\` the same for a
+  response from memory.
 - **peer** is the same policy in Hono and jose, with one call to a Durable Object for the limits. It does less: no
   timeout, no second attempt, no removal of spoofed fields, no decision record, limits in memory only.
 - **tidegate** is Tidegate, with 100 routes as the peer has them. \`/limited\` wants a token, counts two limits and
