@@ -3,30 +3,30 @@
 //! An [`Exchange`] is what `admit` leaves when an origin has to be asked. The shell sends its [`Attempt`], reports what
 //! became of it, and is told what is next. It is a value: a request that the platform cancels holds nothing.
 
+mod messages;
+mod opening;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
 use tidegate_http_cache::Fields as FieldSource;
-use tidegate_steering::{Attempts, Body, ClientKey, Location, Next, Outcome, Retries};
+use tidegate_steering::{Attempts, Next, Outcome};
 
-use crate::authenticate::Identity;
 use crate::caching::{self, Changes, Fill, Filled, Invalidates, News, Refresh};
-use crate::facts::Facts;
 use crate::flights::{Landing, land};
-use crate::forward::{self, Told, milliseconds, rejoin_cookies};
-use crate::limiting::Held;
-use crate::matching::Parameters;
+use crate::forward::{self, milliseconds};
 use crate::memory::Memory;
-use crate::path::NormalPath;
 use crate::platform::{Head, Platform, StoredBody};
-use crate::record::{CacheRecord, Record};
+use crate::record::CacheRecord;
 use crate::rejection::Rejection;
-use crate::reply::{After, Fields, Forgotten, Reply};
-use crate::route::{Auth, CacheBackend, Gateway, Route};
+use crate::reply::{After, Forgotten, Reply};
+use crate::route::{CacheBackend, Gateway, Route};
 use crate::serve::{Draft, server_timing};
-use crate::trace::TraceParent;
-use crate::url::Url;
+
+pub use messages::{Answered, Attempt, Conclusion, Permitted};
+pub(crate) use opening::{Opening, choose, claims};
+use opening::{removed, set, target};
 
 /// A request on its way to an origin.
 pub struct Exchange<B> {
@@ -49,100 +49,6 @@ pub struct Exchange<B> {
     /// What it purges then.
     invalidates: Option<Invalidates>,
     random: u64,
-}
-
-/// One request to one origin.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attempt<'a> {
-    /// The absolute URL.
-    pub url: String,
-    /// The names of the client's fields that the origin must not see, separated by line feeds.
-    pub removed: &'a str,
-    /// The fields that the gateway sets, as lines: a name, its value, the next name, and so on.
-    pub set: &'a str,
-    /// When it is sent.
-    pub sent: Duration,
-    /// How long the origin may take until its response header is complete, from when it has the whole request; and for
-    /// each part of a body.
-    pub timeout: Duration,
-    /// Whether the response's body is kept as it comes, in whatever coding.
-    pub raw: bool,
-}
-
-/// What became of an attempt.
-pub enum Answered<'a> {
-    /// The response header is there.
-    Response {
-        /// The status code.
-        status: u16,
-        /// The response's fields.
-        fields: &'a dyn FieldSource,
-    },
-    /// The time was up.
-    TimedOut,
-    /// There was no response; the reason is for the log.
-    Failed {
-        /// Never shown to a client.
-        reason: String,
-    },
-}
-
-/// What follows an attempt.
-pub enum Conclusion<B> {
-    /// Send the next [`Attempt`]; a response that is there is not wanted.
-    Retry(Box<Exchange<B>>),
-    /// Pass the origin's response on untouched.
-    Pass {
-        /// What the request holds of its limits until the client has the whole response, or went away.
-        held: Option<Held>,
-        /// Why.
-        record: Box<Record>,
-    },
-    /// Remove and set fields of the origin's response, and leave work behind.
-    Amend {
-        /// What is asked first, with [`learn`](crate::learn): when the client has its reply, what it purged is in the log.
-        first: Option<News>,
-        /// The names of the fields to remove first.
-        removed: Vec<String>,
-        /// The fields to set.
-        fields: Fields,
-        /// Whether the client holds the content already: then the reply is a 304 without it.
-        not_modified: bool,
-        /// What is done after the reply.
-        after: Vec<After<B>>,
-        /// What the request holds of its limits until the client has the whole response, or went away.
-        held: Option<Held>,
-        /// Why.
-        record: Box<Record>,
-    },
-    /// Another reply than the origin's: the stored one that it has confirmed, a stale one, or a problem.
-    Reply {
-        /// The reply.
-        reply: Reply<B>,
-        /// What is done after the reply.
-        after: Vec<After<B>>,
-        /// Why.
-        record: Box<Record>,
-    },
-}
-
-/// What becomes of a revalidation that no client waits for.
-pub enum Permitted<B> {
-    /// It is sent.
-    Go(Box<Exchange<B>>),
-    /// It need not be: somebody else fetches, or has done so.
-    Done(Vec<After<B>>),
-}
-
-/// What an exchange is opened with.
-pub(crate) struct Opening<'a, H> {
-    pub(crate) gateway: &'a Rc<Gateway>,
-    pub(crate) route: &'a Rc<Route>,
-    pub(crate) parameters: Parameters<'a>,
-    pub(crate) facts: &'a Facts<'a, H>,
-    pub(crate) identity: Option<&'a Identity>,
-    pub(crate) url: &'a Url<'a>,
-    pub(crate) path: &'a NormalPath,
 }
 
 impl<B: StoredBody> Exchange<B> {
@@ -406,64 +312,4 @@ impl Draft {
             }
         }
     }
-}
-
-/// Step "admission": the pools in the order that steering says, and the first origin.
-pub(crate) fn choose<H: Head>(opening: &Opening<'_, H>, memory: &RefCell<Memory>, random: u64) -> Option<Attempts> {
-    let Opening { gateway, route, facts, .. } = *opening;
-    let nowhere = Location::default();
-    let location = if gateway.steering.needs_location() { facts.location() } else { &nowhere };
-    let order = gateway.steering.order(location, route.origin.pools.as_deref(), random);
-    let body = if facts.head.has_body() { Body::Present } else { Body::Absent };
-    let retries = Retries::granted(route.origin.retries, facts.head.method(), body);
-    let client = facts.client_ip.map(ClientKey::of_address);
-    memory
-        .borrow_mut()
-        .with_fleet(&gateway.pools, random, |fleet| Attempts::begin(order, retries, client, random, fleet))
-}
-
-/// The path that was matched is the path that is forwarded; the query is the client's, or what the cache's key has of it.
-fn target<H, B: StoredBody>(opening: &Opening<'_, H>, fill: Option<&Fill<B>>) -> String {
-    let query = fill.and_then(Fill::query).or(opening.url.query);
-    match query {
-        Some(query) if !query.is_empty() => format!("{}?{query}", opening.path.as_str()),
-        _ => opening.path.as_str().to_owned(),
-    }
-}
-
-fn removed<H: Head, B: StoredBody>(opening: &Opening<'_, H>, fill: Option<&Fill<B>>) -> String {
-    let head = opening.facts.head;
-    let names = head.field_names();
-    let upgrade = head.field("upgrade").is_some_and(|upgrade| upgrade.eq_ignore_ascii_case("websocket"));
-    let nominated = head.field("connection").unwrap_or_default();
-    let mut removed: Vec<&str> = opening.route.protected.removed(&names, &nominated, upgrade);
-    removed.extend(fill.map_or(&[][..], Fill::withheld));
-    removed.join("\n")
-}
-
-fn set<H: Head, P: Platform>(opening: &Opening<'_, H>, platform: &P) -> String {
-    let head = opening.facts.head;
-    let trace_id = (platform.random(), platform.random());
-    let (traceparent, goes_on) = TraceParent::next(head.field("traceparent").as_deref(), trace_id, platform.random());
-    let cookie = head.field("cookie").and_then(|cookie| rejoin_cookies(&cookie));
-    forward::set_fields(&Told {
-        client_ip: opening.facts.client_ip,
-        scheme: opening.url.scheme,
-        authority: opening.url.authority,
-        request_id: opening.facts.request_id,
-        traceparent: &traceparent,
-        tracestate: head.field("tracestate").filter(|_| goes_on).as_deref(),
-        via: head.field("via").as_deref(),
-        cdn_loop: head.field("cdn-loop").as_deref(),
-        cookie: cookie.as_deref(),
-        claims: &claims(opening.route, opening.identity),
-    })
-}
-
-/// The claims that the route forwards, under the names of its headers; a claim that the token lacks sets none.
-pub(crate) fn claims(route: &Route, identity: Option<&Identity>) -> Vec<(String, String)> {
-    let (Auth::Token(auth), Some(identity)) = (&route.auth, identity) else { return Vec::new() };
-    let values =
-        auth.forward.iter().map(|(claim, header)| Some((header.clone(), identity.claims.header_value(claim)?)));
-    values.flatten().collect()
 }
