@@ -6,6 +6,7 @@ mod edge;
 mod expect;
 mod file;
 mod isolation;
+mod marketplace;
 mod message;
 mod run;
 mod token;

@@ -19,16 +19,25 @@ const STEADY_SECONDS = Number(process.env.TIDEGATE_STEADY_SECONDS ?? 6);
 /** How long an origin may take for the paths under /brief; who fetches for all is believed for half of it. */
 const BRIEF_MS = 10_000;
 
+/** The caches of a marketplace, sixty times as fast: 60 s, 2 min, 5 min, 30 min. */
+const MARKETPLACE = [
+  ["search", 1],
+  ["ranking", 2],
+  ["places", 5],
+  ["rates", 30],
+];
+
 let origin;
 let gateway;
 /** What the origin answers, by path. */
 const pages = new Map();
 
-const cache = (scope) => `
+const cache = (name, scope = name, ttl = "1h") => `
 [[cache]]
-name = "${scope}"
+name = "${name}"
 scope = "${scope}"
-${route(scope, scope, "30s")}`;
+ttl = "${ttl}"
+${route(name, name, "30s")}`;
 
 const route = (name, cache, timeout) => `
 [[route]]
@@ -49,7 +58,8 @@ before(async () => {
 [[pool]]
 name = "all"
 origins = [{ name = "one", url = "${origin.url}" }]
-${cache("isolate")}${cache("colo")}${cache("global")}${route("brief", "global", `${BRIEF_MS}ms`)}`;
+${cache("isolate")}${cache("colo")}${cache("global")}${route("brief", "global", `${BRIEF_MS}ms`)}
+${MARKETPLACE.map(([name, seconds]) => cache(name, "global", `${seconds}s`)).join("")}`;
   gateway = await startGatewayWith(config, { edges: EDGES });
   // An edge's first request also starts its isolate.
   await Promise.all(gateway.urls.map((url) => send(`${url}/global/none`)));
@@ -99,6 +109,21 @@ test("they are one request from each isolate when the scope is isolate", async (
   await check("/isolate/herd", 200, EDGES);
 });
 
+/** Asks for some paths at all edges, all the time; returns how often. */
+async function steadily(paths, seconds) {
+  const end = Date.now() + seconds * 1_000;
+  let requests = 0;
+  const client = async (index) => {
+    for (; Date.now() < end; requests += 1) {
+      const reply = await at(index, paths[requests % paths.length]);
+      assert.equal(reply.status, 200);
+      await sleep(20);
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, (_, index) => client(index)));
+  return requests;
+}
+
 for (const [scope, fillers] of [
   ["global", 1],
   ["colo", EDGES],
@@ -107,16 +132,7 @@ for (const [scope, fillers] of [
   test(`at the end of each lifetime one request refreshes ${who}, and nobody waits for long (${scope})`, async () => {
     const [path, lifetime, steady] = [`/${scope}/steady`, 2, STEADY_SECONDS];
     slowly(path, { "cache-control": `max-age=${lifetime}` }, 50);
-    const end = Date.now() + steady * 1_000;
-    let requests = 0;
-    const client = async (index) => {
-      for (; Date.now() < end; requests += 1) {
-        const reply = await at(index, path);
-        assert.equal(reply.status, 200);
-        await sleep(20);
-      }
-    };
-    await Promise.all(Array.from({ length: 16 }, (_, index) => client(index)));
+    const requests = await steadily([path], steady);
     const [count, lifetimes] = [asked(path), steady / lifetime];
     console.log(`${scope}: ${requests} requests in ${steady} s, ${count} of them to the origin`);
     // Under way from a request's start to its answer, a response lives a little less than a lifetime here.
@@ -124,6 +140,21 @@ for (const [scope, fillers] of [
     assert.ok(count <= fillers * (lifetimes + 1), `${count} requests in ${lifetimes} lifetimes`);
   });
 }
+
+test("a marketplace's caches are computed once in each lifetime, on all edges together", async () => {
+  const paths = MARKETPLACE.map(([name]) => `/${name}/all`);
+  // The origin is silent on how long its answers are fresh: the lifetime is the cache's.
+  for (const path of paths) slowly(path, {}, 50);
+  const requests = await steadily(paths, STEADY_SECONDS);
+  const counts = paths.map(asked);
+  console.log(`marketplace: ${requests} requests in ${STEADY_SECONDS} s, to the origin ${counts.join(", ")}`);
+  for (const [index, [name, lifetime]] of MARKETPLACE.entries()) {
+    const what = `${name}: ${counts[index]} in ${STEADY_SECONDS} s`;
+    // A lifetime begins when the answer is there, and in its last tenth it may be refreshed.
+    assert.ok(counts[index] >= Math.max(1, Math.floor((0.8 * STEADY_SECONDS) / lifetime) - 1), what);
+    assert.ok(counts[index] <= Math.ceil(STEADY_SECONDS / (0.9 * lifetime)), what);
+  }
+});
 
 test("what the object keeps answers another edge without the origin", async () => {
   const path = "/global/kept";
