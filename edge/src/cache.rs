@@ -136,6 +136,7 @@ impl Workers {
     ) -> Result<(), JsError> {
         let whole = Stored::Whole(kept.clone());
         shelve(state::shelf(), &key, metadata, whole, keep_seconds.is_some(), state::now());
+        land(Some(&key), Landing::Stored, state::memory(), state::now());
         let brought = match behind {
             Some(Bring { place, filled, .. }) => settled(self.bring(&place, &filled, &kept)?).await,
             None => Ok(JsValue::TRUE),

@@ -40,6 +40,8 @@ pub(crate) enum Boarding {
 pub enum Landing {
     /// Its response is being stored.
     Storing,
+    /// It is stored: who finds it untrue already, because it was purged meanwhile, fetches anew.
+    Stored,
     /// There is none, or it holds what is stored already.
     Nothing,
     /// The origin failed.
@@ -100,11 +102,12 @@ impl Flights {
         let Some(flight) = self.0.get_mut(key) else { return };
         let failures = flight.failures.saturating_add(1);
         let (passes, lasts, failures) = match how {
+            Landing::Stored if flight.passes => return,
             Landing::Storing => (false, Self::STORING, 0),
             Landing::Uncacheable => (true, Self::ALONE, 0),
             Landing::Failed if failures >= Self::MAX_FAILURES => (true, Self::GIVEN_UP, 0),
             Landing::Failed => (false, Duration::ZERO, failures),
-            Landing::Nothing => (false, Duration::ZERO, 0),
+            Landing::Stored | Landing::Nothing => (false, Duration::ZERO, 0),
         };
         *flight = Flight { until: now.saturating_add(lasts), passes, failures };
     }
@@ -147,6 +150,17 @@ mod tests {
     fn after_a_response_for_nobody_else_everybody_fetches_alone() {
         let alone = Boarding::Alone;
         check(Some(Landing::Uncacheable), &[(100, alone), (5_099, alone), (5_100, Boarding::First)]);
+    }
+
+    #[test]
+    fn what_is_stored_keeps_nobody_from_fetching_and_sends_nobody_to_wait() {
+        for (how, then) in [(Landing::Storing, Boarding::First), (Landing::Uncacheable, Boarding::Alone)] {
+            let mut flights = Flights::default();
+            flights.board("key", LASTS, at(0));
+            flights.land("key", how, at(100));
+            flights.land("key", Landing::Stored, at(110));
+            assert_eq!(flights.board("key", LASTS, at(120)), then, "{how:?}");
+        }
     }
 
     #[test]

@@ -13,8 +13,9 @@ use tidegate_gateway::platform::{Behind, Copied, Purpose, SignatureCheck, Stored
 use tidegate_gateway::record::Record;
 use tidegate_gateway::reply::{Bring, Forgotten, Freshen, Store};
 use tidegate_gateway::{
-    After, Answered, AskFailure, Conclusion, Exchange, Gateway, LogFailure, Memory, Offer, Permitted, Platform, Reply,
-    ReplyBody, SHELVED_MAX, Shelf, Step, Unreachable, admit, learn, offer, refresh_keys, renew, shelve, unshelve,
+    After, Answered, AskFailure, Conclusion, Exchange, Gateway, Landing, LogFailure, Memory, Offer, Permitted,
+    Platform, Reply, ReplyBody, SHELVED_MAX, Shelf, Step, Unreachable, admit, land, learn, offer, refresh_keys, renew,
+    shelve, unshelve,
 };
 use tidegate_http_cache::ENVELOPE_FIELD;
 
@@ -314,6 +315,7 @@ impl Edge {
             return;
         }
         shelve(&self.shelf, key, metadata.to_owned(), kept.clone(), keep_seconds.is_some(), now);
+        land(Some(key), Landing::Stored, &self.memory, now);
         if keep_seconds.is_some() {
             self.cache.borrow_mut().insert(key.to_owned(), kept);
         }

@@ -17,6 +17,8 @@ pub(super) struct Scenario {
     #[serde(default)]
     config: String,
     #[serde(default)]
+    each: Each,
+    #[serde(default)]
     pub(super) secrets: BTreeMap<String, Secret>,
     #[serde(default)]
     pub(super) tokens: BTreeMap<String, Token>,
@@ -24,6 +26,13 @@ pub(super) struct Scenario {
     pub(super) origins: BTreeMap<String, Vec<Reply>>,
     #[serde(rename = "step")]
     pub(super) steps: Vec<Step>,
+}
+
+/// What the whole file is run for, one after the other.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Each {
+    scope: Vec<String>,
 }
 
 /// The value of a Worker secret.
@@ -239,6 +248,15 @@ impl Scenario {
         let part = |name: &str| fs::read_to_string(folder().join("configs").join(format!("{name}.toml"))).unwrap();
         let parts: Vec<String> = self.base.iter().map(part).chain([self.config.clone()]).collect();
         parts.join("\n")
+    }
+
+    /// The configurations that the file is run with: what each differs by, and its text.
+    pub(super) fn configurations(&self) -> Vec<(&str, String)> {
+        let text = self.configuration();
+        match self.each.scope.as_slice() {
+            [] => vec![("", text)],
+            scopes => scopes.iter().map(|scope| (scope.as_str(), text.replace("$scope", scope))).collect(),
+        }
     }
 }
 

@@ -19,10 +19,13 @@ const SEEDS: [u64; 5] = [0, 1, 2, 3, 0xdead_beef];
 /// Runs a file with every seed; the error says what is not as expected.
 pub(super) fn run(path: &Path) -> Result<(), String> {
     let scenario = Scenario::read(path)?;
-    let gateway = Rc::new(gateway(&scenario.configuration())?);
     let tokens: BTreeMap<&str, String> =
         scenario.tokens.iter().map(|(name, token)| (name.as_str(), token.sign(START))).collect();
-    SEEDS.into_iter().try_for_each(|seed| Run::new(&scenario, &gateway, &tokens, seed).steps())
+    scenario.configurations().iter().try_for_each(|(scope, text)| {
+        let gateway = Rc::new(gateway(text)?);
+        let steps = |seed| Run::new(&scenario, &gateway, &tokens, seed).steps();
+        SEEDS.into_iter().try_for_each(steps).map_err(|failure| format!("{scope} {failure}"))
+    })
 }
 
 /// The gateway that the Worker would load.

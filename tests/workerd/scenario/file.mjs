@@ -25,28 +25,29 @@ export function topics() {
 /** The scenarios of one folder, by name. */
 export function scenarios(topic) {
   const names = readdirSync(shared(topic)).filter((name) => name.endsWith(".toml"));
-  return names.sort().map((name) => read(topic, name));
+  return names.sort().flatMap((name) => read(topic, name));
 }
 
 function read(topic, name) {
   const file = shared(topic, name);
   const rule = readFileSync(file, "utf8").split("\n", 1)[0].replace(/^# /, "");
-  const { base = [], config = "", secrets = {}, tokens = {}, origins = {}, step, ...unknown } = readToml({
-    config: file,
-  }).rawConfig;
-  assert.deepEqual(Object.keys(unknown), [], `${topic}/${name}`);
+  const { rawConfig } = readToml({ config: file });
+  const { base = [], config = "", each = {}, secrets = {}, tokens = {}, origins = {}, step, ...unknown } = rawConfig;
+  const { scope: scopes = [""], ...others } = each;
+  assert.deepEqual(Object.keys({ ...unknown, ...others }), [], `${topic}/${name}`);
   const parts = [base].flat().map((part) => readFileSync(shared("configs", `${part}.toml`), "utf8"));
-  return {
-    name: `${topic}/${name}`,
-    id: `${topic}-${name.replace(".toml", "").replaceAll("_", "-")}`,
+  const text = [...parts, config].join("\n");
+  return scopes.map((scope) => ({
+    name: `${topic}/${name}${scope && ` (${scope})`}`,
+    id: `${topic}-${name.replace(".toml", scope && `-${scope}`).replaceAll("_", "-")}`,
     rule,
-    config: [...parts, config].join("\n"),
+    config: scope ? text.replaceAll("$scope", scope) : text,
     secrets,
     tokens,
     origins,
     steps: step,
     edges: 1 + Math.max(...step.map(({ edge = 0 }) => edge)),
-  };
+  }));
 }
 
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
