@@ -102,6 +102,26 @@ fn i8_who_wants_little_is_not_starved_in_a_shortage() {
 }
 
 #[test]
+fn i11_above_a_window_s_limit_nearly_all_that_it_allows_is_used_with_few_questions() {
+    // Requests in so many seconds, isolates, requests a second, the most calls of a thousand.
+    let loads = [
+        (500, 10, &[1; 1][..], 200, 40),
+        (500, 10, &[1; 4], 200, 50),
+        (500, 10, &[1; 4], 2_000, 30),
+        (1_000, 60, &[1; 4], 67, 90),
+        (10_000, 60, &[1; 10], 667, 50),
+    ];
+    for (requests, seconds, isolates, load, most) in loads {
+        let window = Kind::Window { requests, per: seconds * 1_000 };
+        let Outcome { counts, .. } = run(calm(8, window, isolates, load, seconds * 5));
+        let undershoot = counts.undershoot_permille();
+        let case = format!("{requests} in {seconds} s, {load} a second at {}", isolates.len());
+        assert!(undershoot <= 50, "{undershoot} of a thousand are missing: {case}");
+        assert!(calls(&counts) <= most, "{} calls of a thousand: {case}", calls(&counts));
+    }
+}
+
+#[test]
 fn an_attack_on_a_small_limit_costs_few_calls() {
     let Outcome { counts, .. } = run(calm(5, per_second(10), &[1; 50], 2_000, 30));
     assert!(calls(&counts) <= 20, "{} calls of a thousand: {counts:?}", calls(&counts));

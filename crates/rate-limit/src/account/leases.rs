@@ -61,10 +61,20 @@ pub(super) struct Lease {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Offer {
     pub(super) available: u64,
-    /// What of it is lent to nobody, and the rest sparingly. None where whatever a client misses comes free soon.
-    pub(super) kept: Option<u64>,
+    pub(super) part: Part,
     /// For so many nanoseconds.
     pub(super) longest: u128,
+}
+
+/// How much of what is available one holder may have.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Part {
+    /// Half, divided by those who come: whatever a client misses comes free soon.
+    Half,
+    /// So many are lent to nobody, and of the rest a fourth, divided by those who come.
+    Fourth { kept: u64 },
+    /// So many, or half of it, though nothing is left for others: they have their turns.
+    Turn(u64),
 }
 
 /// What was just lent: the deposit is to be charged, and what the lease was before is now used until `lease.until`.
@@ -122,11 +132,12 @@ impl Leases {
         let before = known.lease.filter(|lease| lease.until > now);
         let left = before.map_or(0, |lease| lease.units);
         let missing = worth(borrower.demand, lifetime).saturating_sub(left);
-        let most = match offer.kept {
-            Some(kept) => {
+        let most = match offer.part {
+            Part::Half => half(offer.available, active),
+            Part::Fourth { kept } => {
                 part(offer.available.saturating_sub(kept), active, u64::from(borrower.cost)).saturating_sub(left)
             }
-            None => half(offer.available, active),
+            Part::Turn(units) => units.max(half(offer.available, active)).min(offer.available),
         };
         let deposit = missing.min(most);
         let units = left.saturating_add(deposit);
@@ -213,6 +224,11 @@ impl Leases {
         recent.fold(0, |sum, known| sum.saturating_add(known.demand))
     }
 
+    /// The demand of one of them, as it was last heard of.
+    pub(super) fn demand_of(&self, holder: u64) -> Option<u64> {
+        self.holders.get(holder).map(|known| known.demand)
+    }
+
     /// Whether those who came lately will use up `available` before their leases end.
     pub(super) fn want_more_than(&self, available: u64, now: u128) -> bool {
         worth(self.demand(now), LONGEST_LIFETIME) > available
@@ -252,7 +268,7 @@ impl Known {
 }
 
 /// The requests that a demand in thousandths per second makes in `lifetime` nanoseconds, and a quarter more.
-fn worth(demand: u64, lifetime: u128) -> u64 {
+pub(super) fn worth(demand: u64, lifetime: u128) -> u64 {
     let thousandths = u128::from(demand).saturating_mul(lifetime).saturating_mul(5) / (4 * SECOND);
     u64::try_from(thousandths / 1_000).unwrap_or(u64::MAX)
 }

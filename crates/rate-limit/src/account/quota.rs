@@ -10,7 +10,7 @@ mod row;
 
 use std::time::Duration;
 
-use crate::account::leases::{LONGEST_LIFETIME, Leases, Offer, RESERVE_LIFETIME};
+use crate::account::leases::{LONGEST_LIFETIME, Leases, Offer, Part, RESERVE_LIFETIME};
 use crate::account::{Borrower, Kind, LAST_ONES, Report, Row, leases, next_era};
 use crate::allowance::Windows;
 use crate::answer::Loan;
@@ -240,7 +240,7 @@ impl Kind for Escrow {
 
     fn lend(&mut self, borrower: &Borrower) -> Option<Loan> {
         let longest = self.remaining_time().saturating_sub(GUARD);
-        let offer = Offer { available: self.available(), kept: Some(LAST_ONES.into()), longest };
+        let offer = Offer { available: self.available(), part: Part::Fourth { kept: LAST_ONES.into() }, longest };
         let lent = self.leases.lend(borrower, self.now, &offer)?;
         Some(self.lent(lent))
     }

@@ -8,10 +8,11 @@
 //! lifetime of patience.
 
 mod row;
+mod shortage;
 mod slots;
 
-use crate::account::leases::{Leases, Lent, Offer};
-use crate::account::{Borrower, Kind, LAST_ONES, Report, Row, next_era};
+use crate::account::leases::{Leases, Lent};
+use crate::account::{Borrower, Kind, Report, Row, next_era};
 use crate::allowance::Window;
 use crate::answer::Loan;
 use crate::nanos::duration;
@@ -23,7 +24,6 @@ use slots::Slots;
 /// Up to this length of a window, a row covers all that is left of it: rows would be due several times a second else. An
 /// object that is idle stays in memory for ten seconds, and after those the row counts no more.
 const SHORT: u128 = 5_000_000_000;
-const MINUTE: u128 = 60_000_000_000;
 /// For how many holders a ticket is remembered.
 const MAX_TICKETS: usize = 4_000;
 
@@ -49,6 +49,8 @@ pub(crate) struct Ring {
     reserve: Option<Vec<(u128, u64)>>,
     /// Who waits for how much until when.
     tickets: Vec<Ticket>,
+    /// Since when there has been next to nothing.
+    low_since: Option<u128>,
 }
 
 /// What the row in storage covers: charges of `left` more, in slots up to `horizon`.
@@ -86,6 +88,7 @@ impl Ring {
             leases: Leases::default(),
             reserve: None,
             tickets: Vec::new(),
+            low_since: None,
         };
         account.advance(now);
         account
@@ -244,9 +247,13 @@ impl Kind for Ring {
     }
 
     fn ticket(&mut self, holder: u64, price: u64, fit: bool) -> u128 {
-        if fit {
+        self.note_what_is_left(price);
+        let turn = self.leases.demand_of(holder).and_then(|demand| self.turn(demand, price));
+        if fit && turn.is_none() {
             return self.now;
         }
+        // What fits now may not fit again before it is the holder's turn.
+        let price = price.max(turn.map_or(0, |turn| turn.units));
         if let Some(ticket) = self.tickets.iter().find(|ticket| ticket.holder == holder && ticket.price >= price) {
             return ticket.due;
         }
@@ -260,8 +267,7 @@ impl Kind for Ring {
     }
 
     fn lend(&mut self, borrower: &Borrower) -> Option<Loan> {
-        let kept = (self.per >= MINUTE).then_some(LAST_ONES.into());
-        let offer = Offer { available: self.available(), kept, longest: self.longest() };
+        let offer = self.offer(borrower);
         let lent = self.leases.lend(borrower, self.now, &offer)?;
         Some(self.lent(&lent))
     }
@@ -355,6 +361,7 @@ impl Kind for Ring {
         (self.charged, self.stored) = (0, Stored::Due);
         self.begin_era();
         self.tickets.clear();
+        self.low_since = None;
     }
 
     fn demand(&self) -> u64 {

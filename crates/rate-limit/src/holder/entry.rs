@@ -310,6 +310,11 @@ impl Entry {
             return permits.is_to_renew(timeout, now);
         }
         let Some(lease) = self.lease.filter(|lease| lease.expiry != u64::MAX) else { return false };
+        // Of a window the next part comes when it is free, and what is left of this one goes back by itself.
+        let is_window = matches!(self.allowance, Allowance::Window(_));
+        if self.quiet.is_some() && is_window && lease.stored < price {
+            return false;
+        }
         if lease.is_old(now) {
             return true;
         }
