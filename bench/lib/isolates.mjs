@@ -1,5 +1,5 @@
-// What each isolate of workerd has in memory, asked through V8's inspector. Garbage is collected first: V8 leaves it lying
-// as long as nobody needs the room, so that what is in use says more of the machine than of the program.
+// What each isolate of workerd has in memory, asked through V8's inspector. Garbage is collected first: V8 leaves it
+// lying as long as nobody needs the room, so that what is in use says more of the machine than of the program.
 
 import { setTimeout as sleep } from "node:timers/promises";
 

@@ -1,5 +1,5 @@
-// A hundred thousand keys: each request comes from another client, and is counted by four limits of its own. What isolates
-// remember of them, in which memory, and what a request costs meanwhile.
+// A hundred thousand keys: each request comes from another client, and is counted by four limits of its own. What
+// isolates remember of them, in which memory, and what a request costs meanwhile.
 
 import { metrics } from "./counters.mjs";
 import { weighed } from "./crowd.mjs";

@@ -124,8 +124,8 @@ export async function starts(programs, { rounds, cores }) {
 }
 
 /**
- * Durable Object calls per request on the route with two limits, one user: a count, not a time. The first requests of an
- * isolate, which has been lent nothing yet, and those after them.
+ * Durable Object calls per request on the route with two limits, one user: a count, not a time. The first requests of
+ * an isolate, which has been lent nothing yet, and those after them.
  */
 export async function durableObjectCalls(program, cores) {
   say(`Durable Object calls of ${COLD_REQUESTS} and ${HOT_REQUESTS} requests`);

@@ -172,10 +172,10 @@ ${circumstances(run).map((line) => `- ${line}`).join("\n")}
 Three Workers on raw workerd, one process each, in front of the same nginx:
 
 - **bare** passes requests on. It sets \`/nothing\`, or the \`/request\` fields that Tidegate sets, or \`/both\` these
-  and the two RateLimit fields of the response. \`/duties\` is the floor: the request fields, and what every gateway with
-  Tidegate's features must ask the runtime for (the names of all fields, the client's place, a timer, no caching by the
-  zone, the response's hop-by-hop fields, one line on the log), without deciding anything; \`/hit\` the same for a
-  response from memory.
+  and the two RateLimit fields of the response. \`/duties\` is the floor: the request fields, and what every gateway
+  with Tidegate's features must ask the runtime for (the names of all fields, the client's place, a timer, no caching
+  by the zone, the response's hop-by-hop fields, one line on the log), without deciding anything; \`/hit\` the same
+  for a response from memory.
 - **peer** is the same policy in Hono and jose, with one call to a Durable Object for the limits. It does less: no
   timeout, no second attempt, no removal of spoofed fields, no decision record, limits in memory only.
 - **tidegate** is Tidegate, with 100 routes as the peer has them. \`/limited\` wants a token, counts two limits and

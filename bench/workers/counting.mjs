@@ -1,5 +1,5 @@
-// Tidegate's Worker, and how often it calls a Durable Object: counted where the calls leave, whatever they are. A switch
-// cuts it off from them. And it says how much memory its Wasm has.
+// Tidegate's Worker, and how often it calls a Durable Object: counted where the calls leave, whatever they are. A
+// switch cuts it off from them. And it says how much memory its Wasm has.
 
 let memory;
 const { Instance } = WebAssembly;

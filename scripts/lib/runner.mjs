@@ -87,7 +87,8 @@ function startFault(error, ports) {
  * @param {boolean} [options.inspect]  whether V8's inspector listens, on a port of its own
  * @returns {Promise<{ urls: string[], stop(): Promise<void>, miniflare: Miniflare }>}
  */
-export async function startGateway({ config, port = 0, edges = 1, persist, secrets: given, log = print, entry, inspect }) {
+export async function startGateway(options) {
+  const { config, port = 0, edges = 1, persist, secrets: given, log = print, entry, inspect } = options;
   if (!existsSync(WORKER) || !existsSync(WASM)) throw new Fault("the Worker is not built yet: run `npm run build`.");
   const { bytes, manifest } = await compileConfig(config);
   const secrets = readSecrets(manifest, config, { ...process.env, ...given });
