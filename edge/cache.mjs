@@ -1,5 +1,6 @@
 // The runtime's Cache API as a plain store. No function here decides anything.
 
+import { inTime } from "./behind.mjs";
 import { PART, readerOf, streamFor, transfer } from "./bodies.mjs";
 import { headersOf, kept, linesOf, removeFields, reply, updateFields } from "./kept.mjs";
 
@@ -134,8 +135,9 @@ export async function freshen(cacheName, key, replaced, answer, excepted, metada
   await cache.put(key, new Response(stored.body, { headers: storesFields(own, metadata, keepSeconds) }));
 }
 
-// Forgets what is stored under keys (one a line).
+// Forgets what is stored under keys (one a line). Rejects when that takes too long: somebody waits for it.
 export async function forget(cacheName, lines) {
   const cache = await cacheNamed(cacheName);
-  await Promise.all(lines.split("\n").map((key) => cache.delete(key)));
+  const deleted = Promise.all(lines.split("\n").map((key) => cache.delete(key)));
+  await inTime(deleted, STORED_TIMEOUT_MS, "the location's store");
 }

@@ -2,10 +2,12 @@
 
 use std::future::Future;
 
-use js_sys::{ArrayBuffer, Promise, Uint8Array};
+use js_sys::{Array, ArrayBuffer, Promise, Uint8Array};
 use tidegate_gateway::platform::Behind;
 use tidegate_gateway::reply::{After, Bring, Forgotten, Freshen, Store};
-use tidegate_gateway::{BEHIND_MAX, BEHIND_TIMEOUT, Landing, SHELVED_MAX, land, shelve, unshelve};
+use tidegate_gateway::{
+    BEHIND_MAX, BEHIND_TIMEOUT, Landing, SHELVED_MAX, is_overwritten, land, overwrite, shelve, unshelve,
+};
 use wasm_bindgen::{JsCast, JsError, JsValue};
 use web_sys::Response;
 
@@ -20,9 +22,17 @@ pub(crate) enum Body {
     Free,
 }
 
+/// What is left for the reply.
+#[derive(Default)]
+pub(crate) struct Left {
+    /// Another response for the client, when the origin's body is read here too.
+    pub(crate) client: Option<Response>,
+    /// When what the request made untrue is forgotten: whoever has written, reads what was written.
+    pub(crate) forgotten: Option<Promise>,
+}
+
 impl Workers {
-    /// Does what a reply leaves behind; `response` is the origin's. Returns another one for the client when its body is
-    /// read here too.
+    /// Does what a reply leaves behind; `response` is the origin's.
     ///
     /// # Errors
     /// The response cannot be copied, because somebody reads it already.
@@ -31,15 +41,15 @@ impl Workers {
         effects: Vec<After<Stored>>,
         response: Option<&Response>,
         body: Body,
-    ) -> Result<Option<Response>, JsValue> {
-        let mut client = None;
+    ) -> Result<Left, JsValue> {
+        let mut left = Left::default();
         let mut is_read = body == Body::Shared;
         for effect in effects {
             match (effect, response) {
                 (After::Store(store), Some(response)) => {
                     let copy = if body == Body::Shared {
                         let pair = js::split(self.context(), response, most(store.behind.as_ref()))?;
-                        client = Some(pair.get(0).dyn_into()?);
+                        left.client = Some(pair.get(0).dyn_into()?);
                         pair.get(1).dyn_into()?
                     } else {
                         is_read = true;
@@ -59,7 +69,7 @@ impl Workers {
                         self.background(&promise, "storing a response");
                     }
                 }
-                (After::Forget(forgotten), _) => self.forget(&forgotten),
+                (After::Forget(forgotten), _) => left.forgotten = Some(self.forget(&forgotten)),
                 (After::End(place, message), _) => {
                     self.later(self.clone().end(place, message), "giving a lease back");
                 }
@@ -68,7 +78,7 @@ impl Workers {
         if let Some(response) = response.filter(|_| !is_read) {
             js::discard(response);
         }
-        Ok(client)
+        Ok(left)
     }
 
     fn later(&self, work: impl Future<Output = Result<(), JsError>> + 'static, what: &str) {
@@ -93,6 +103,9 @@ impl Workers {
                         let seconds = js::float(seconds);
                         let put = js::put_stream(&self.cache(), &key, &rest, &metadata, &removed, seconds);
                         settled(put).await?;
+                        if is_overwritten(state::shelf(), &key, &metadata) {
+                            settled(js::forget(&self.cache(), &key)).await?;
+                        }
                     }
                     None => {
                         js::discard(&rest);
@@ -135,11 +148,11 @@ impl Workers {
         behind: Option<Bring>,
     ) -> Result<(), JsError> {
         let whole = Stored::Whole(kept.clone());
-        shelve(state::shelf(), &key, metadata, whole, keep_seconds.is_some(), state::now());
+        let is_true = shelve(state::shelf(), &key, metadata, whole, keep_seconds.is_some(), state::now());
         land(Some(&key), Landing::Stored, state::memory(), state::now());
         let brought = match behind {
             Some(Bring { place, filled, .. }) => settled(self.bring(&place, &filled, &kept)?).await,
-            None => Ok(JsValue::TRUE),
+            None => Ok(JsValue::from(is_true)),
         };
         if brought.as_ref().is_ok_and(|is_kept| is_kept.as_bool() == Some(false)) {
             unshelve(state::shelf(), &key);
@@ -174,17 +187,20 @@ impl Workers {
         Ok(())
     }
 
-    fn forget(&self, forgotten: &[Forgotten]) {
+    /// The promise settles when all tiers have forgotten, or their time is up.
+    fn forget(&self, forgotten: &[Forgotten]) -> Promise {
         let keys: Vec<&str> = forgotten.iter().map(|forgotten| forgotten.key.as_str()).collect();
-        keys.iter().for_each(|key| unshelve(state::shelf(), key));
-        let promise = js::forget(&self.cache(), &keys.join("\n"));
-        self.background(&promise, "invalidating stored responses");
-        let Ok(namespace) = self.behind() else { return };
-        for Forgotten { key, object } in forgotten {
-            let Some(object) = object else { continue };
-            let promise = js::forget_behind(&namespace, object, key, milliseconds(BEHIND_TIMEOUT));
-            self.background(&promise, "invalidating a stored response");
+        keys.iter().for_each(|key| overwrite(state::shelf(), key, state::now()));
+        let promises = Array::of1(&js::forget(&self.cache(), &keys.join("\n")));
+        if let Ok(namespace) = self.behind() {
+            for Forgotten { key, object } in forgotten {
+                let Some(object) = object else { continue };
+                promises.push(&js::forget_behind(&namespace, object, key, milliseconds(BEHIND_TIMEOUT)));
+            }
         }
+        let all = Promise::all(&promises);
+        self.background(&all, "invalidating stored responses");
+        all
     }
 }
 

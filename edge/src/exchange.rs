@@ -10,7 +10,7 @@ use tidegate_http_cache::Fields;
 use wasm_bindgen::prelude::{JsError, JsValue, wasm_bindgen};
 use web_sys::Response;
 
-use crate::cache::Body;
+use crate::cache::{Body, Left};
 use crate::head::RequestHead;
 use crate::kept::Stored;
 use crate::numbered::Numbered;
@@ -111,13 +111,13 @@ impl OriginExchange {
                     platform.after(after, Some(response), Body::Free)?;
                     return held::until_the_end(held, platform, reply).map(JsValue::from);
                 }
-                let split = platform.after(after, Some(response), Body::Shared)?;
-                let amended = js::amend(split.as_ref().unwrap_or(response), &removed, &lines)?;
-                let response = JsValue::from(held::until_the_end(held, platform, amended)?);
-                Ok(match told {
-                    Some(told) => js::once_ended(&told, &response).into(),
-                    None => response,
-                })
+                let Left { client, forgotten } = platform.after(after, Some(response), Body::Shared)?;
+                let amended = js::amend(client.as_ref().unwrap_or(response), &removed, &lines)?;
+                let mut response = JsValue::from(held::until_the_end(held, platform, amended)?);
+                for first in [told, forgotten].into_iter().flatten() {
+                    response = js::once_ended(&first, &response).into();
+                }
+                Ok(response)
             }
             (Conclusion::Reply { reply, after, record }, Audience::Client) => {
                 state::finish(&record);

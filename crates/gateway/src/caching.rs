@@ -11,6 +11,7 @@ mod search;
 mod shelf;
 mod tags;
 mod told;
+mod writes;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -46,7 +47,7 @@ use key::{Key, key};
 pub(crate) use purges::purge;
 pub use purges::{News, learn};
 use search::{Found, Search};
-pub use shelf::{METADATA_MAX, SHELVED_MAX, Shelf, shelve, unshelve};
+pub use shelf::{METADATA_MAX, SHELVED_MAX, Shelf, is_overwritten, overwrite, shelve, unshelve};
 use tags::Tags;
 use told::{Forwarded, Telling};
 

@@ -21,7 +21,7 @@ use crate::platform::{Head, Platform, StoredBody};
 use crate::record::CacheRecord;
 use crate::rejection::Rejection;
 use crate::reply::{After, Forgotten, Reply};
-use crate::route::{CacheBackend, Gateway, Route};
+use crate::route::{Gateway, Route};
 use crate::serve::{Draft, server_timing};
 
 pub use messages::{Answered, Attempt, Conclusion, Permitted};
@@ -180,9 +180,6 @@ impl<B: StoredBody> Exchange<B> {
             // What is stored at the moment is untrue: nobody waits for it.
             for Forgotten { key, .. } in forgotten {
                 land(Some(key), Landing::Nothing, memory, now);
-                if self.gateway.settings.cache_backend == CacheBackend::WorkersCache {
-                    memory.borrow_mut().copies.wrote(key, now);
-                }
             }
         }
         let (mut removed, mut not_modified) = (Vec::new(), false);

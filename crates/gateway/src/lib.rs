@@ -34,8 +34,8 @@ mod url;
 
 pub use authenticate::refresh_keys;
 pub use caching::{
-    BEHIND_MAX, BEHIND_TIMEOUT, COPY_TIMEOUT, METADATA_MAX, News, Offer, SHELVED_MAX, Shelf, learn, offer, shelve,
-    unshelve,
+    BEHIND_MAX, BEHIND_TIMEOUT, COPY_TIMEOUT, METADATA_MAX, News, Offer, SHELVED_MAX, Shelf, is_overwritten, learn,
+    offer, overwrite, shelve, unshelve,
 };
 pub use exchange::{Answered, Attempt, Conclusion, Exchange, Permitted};
 pub use flights::{Landing, land};

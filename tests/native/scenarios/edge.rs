@@ -14,8 +14,8 @@ use tidegate_gateway::record::Record;
 use tidegate_gateway::reply::{Bring, Forgotten, Freshen, Store};
 use tidegate_gateway::{
     After, Answered, AskFailure, Conclusion, Exchange, Gateway, Landing, LogFailure, Memory, Offer, Permitted,
-    Platform, Reply, ReplyBody, SHELVED_MAX, Shelf, Step, Unreachable, admit, land, learn, offer, refresh_keys, renew,
-    shelve, unshelve,
+    Platform, Reply, ReplyBody, SHELVED_MAX, Shelf, Step, Unreachable, admit, land, learn, offer, overwrite,
+    refresh_keys, renew, shelve,
 };
 use tidegate_http_cache::ENVELOPE_FIELD;
 
@@ -290,7 +290,7 @@ impl Edge {
             }
             (After::Forget(forgotten), _) => {
                 for Forgotten { key, object } in forgotten {
-                    unshelve(&self.shelf, key);
+                    overwrite(&self.shelf, key, world.now.get());
                     self.cache.borrow_mut().remove(key);
                     object.iter().for_each(|object| world.behind.forget(object, key, world.now.get()));
                 }
@@ -314,8 +314,11 @@ impl Edge {
         {
             return;
         }
-        shelve(&self.shelf, key, metadata.to_owned(), kept.clone(), keep_seconds.is_some(), now);
+        let is_true = shelve(&self.shelf, key, metadata.to_owned(), kept.clone(), keep_seconds.is_some(), now);
         land(Some(key), Landing::Stored, &self.memory, now);
+        if behind.is_none() && !is_true {
+            return;
+        }
         if keep_seconds.is_some() {
             self.cache.borrow_mut().insert(key.to_owned(), kept);
         }

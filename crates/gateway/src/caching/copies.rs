@@ -10,7 +10,7 @@ use std::time::Duration;
 use tidegate_http_cache::fill::{Ask, Message, Said};
 
 use super::search::Search;
-use super::shelf::read;
+use super::shelf::{is_overwritten, read};
 use crate::platform::{Behind, Platform};
 use crate::route::{CacheBackend, Scope};
 
@@ -38,32 +38,9 @@ const ABSENT: Duration = Duration::from_secs(60);
 pub(crate) struct Copies {
     /// Until when none is asked for.
     paused: Duration,
-    /// When writes made untrue what was fetched before, by key.
-    written: Vec<(String, Duration)>,
-    /// The same for all keys, when there are too many to remember.
-    all_written: Duration,
 }
 
 impl Copies {
-    /// How many keys are remembered. A key has at most 4 KiB.
-    const MAX: usize = 64;
-
-    /// A write has made untrue what is stored under a key, and a copy may bring it back.
-    pub(crate) fn wrote(&mut self, key: &str, now: Duration) {
-        self.written.retain(|(written, _)| written != key);
-        if self.written.len() >= Self::MAX {
-            self.written.clear();
-            self.all_written = now;
-        }
-        self.written.push((key.to_owned(), now));
-    }
-
-    /// Whether a response whose fetch began at `sent` is older than a write.
-    fn is_overwritten(&self, key: &str, sent: Duration) -> bool {
-        let written = self.written.iter().find(|(written, _)| written == key).map(|(_, at)| *at);
-        sent <= self.all_written.max(written.unwrap_or_default())
-    }
-
     fn are_paused(&self, now: Duration) -> bool {
         now < self.paused
     }
@@ -148,11 +125,9 @@ impl<P: Platform> Search<'_, P> {
         (!self.is_overwritten(&place.key, &metadata)).then_some((metadata, body))
     }
 
-    /// Whether a write that went through this isolate has made a response untrue that came back from a copy.
+    /// Whether a write that went through this isolate has made a response untrue that comes back from elsewhere.
     pub(super) fn is_overwritten(&self, key: &str, metadata: &str) -> bool {
-        let memory = self.memory.borrow();
-        !memory.copies.written.is_empty()
-            && read(metadata).is_some_and(|(_, stored)| memory.copies.is_overwritten(key, stored.sent()))
+        is_overwritten(self.platform.shelf(), key, metadata)
     }
 }
 
@@ -232,23 +207,6 @@ mod tests {
             assert_eq!(url(object), None, "{object}");
         }
         assert_eq!(place("https://cache.tidegate.invalid/path=%2F"), None);
-    }
-
-    #[test]
-    fn what_was_fetched_before_a_write_is_never_believed_again() {
-        let at = Duration::from_secs;
-        let mut copies = Copies::default();
-        copies.wrote("a", at(10));
-        for (key, sent, expected) in [("a", 9, true), ("a", 10, true), ("a", 11, false), ("b", 9, false)] {
-            assert_eq!(copies.is_overwritten(key, at(sent)), expected, "{key} {sent}");
-        }
-        // Whatever is forgotten of writes, none of them is undone.
-        for write in 11..100 {
-            copies.wrote(&write.to_string(), at(write));
-        }
-        assert!(copies.is_overwritten("a", at(10)) && copies.is_overwritten("42", at(42)));
-        assert!(!copies.is_overwritten("a", at(100)));
-        assert!(copies.written.len() <= Copies::MAX);
     }
 
     proptest! {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tidegate_http_cache::purge::Stamp;
 use tidegate_http_cache::{MemoryTier, Stored};
 
+use super::writes::Writes;
 use crate::platform::StoredBody;
 
 /// Responses with more bytes are left to the other tiers.
@@ -23,7 +24,10 @@ const BYTES_MAX: usize = 16 * 1024 * 1024;
 const UNCONFIRMED: Duration = Duration::from_secs(5);
 
 /// The stored responses in the memory of one isolate.
-pub struct Shelf<B>(MemoryTier<Shelved<B>>);
+pub struct Shelf<B> {
+    tier: MemoryTier<Shelved<B>>,
+    writes: Writes,
+}
 
 /// One of them, as it was stored: purges are held against it at every use.
 #[derive(Clone)]
@@ -36,46 +40,47 @@ pub(super) struct Shelved<B> {
 
 impl<B> Default for Shelf<B> {
     fn default() -> Self {
-        Self(MemoryTier::new(BYTES_MAX, SHELVED_MAX + METADATA_MAX))
+        Self { tier: MemoryTier::new(BYTES_MAX, SHELVED_MAX + METADATA_MAX), writes: Writes::default() }
     }
 }
 
 impl<B: StoredBody> Shelf<B> {
     pub(super) fn get(&mut self, key: &str, now: Duration) -> Option<Shelved<B>> {
-        self.0.get(key, now).cloned()
+        self.tier.get(key, now).cloned()
     }
 
     pub(super) fn insert(&mut self, key: &str, shelved: Shelved<B>, is_shared: bool, now: Duration) {
         let Some(bytes) = shelved.body.whole_bytes().filter(|bytes| *bytes <= SHELVED_MAX) else {
-            self.0.remove(key);
+            self.tier.remove(key);
             return;
         };
         let bytes = bytes.saturating_add(shelved.metadata.len());
         let keep_until = shelved.stored.keep_until();
         let until = if is_shared { keep_until.min(now.saturating_add(UNCONFIRMED)) } else { keep_until };
-        self.0.insert(key, shelved, bytes, until);
+        self.tier.insert(key, shelved, bytes, until);
     }
 
     /// How many responses it holds.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.tier.len()
     }
 
     /// Whether it holds none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.tier.is_empty()
     }
 
     /// How many bytes they take, at most 16 MiB.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.0.bytes()
+        self.tier.bytes()
     }
 }
 
-/// Holds a response that was just stored. `is_shared`: other isolates have it too, and may forget it.
+/// Holds a response that was just stored, and says whether it is to be stored anywhere: not if a write has made it untrue on
+/// its way. `is_shared`: other isolates have it too, and may forget it.
 pub fn shelve<B: StoredBody>(
     shelf: &RefCell<Shelf<B>>,
     key: &str,
@@ -83,9 +88,27 @@ pub fn shelve<B: StoredBody>(
     body: B,
     is_shared: bool,
     now: Duration,
-) {
-    let Some((stamp, stored)) = read(&metadata) else { return };
-    shelf.borrow_mut().insert(key, Shelved { stored, stamp, metadata, body }, is_shared, now);
+) -> bool {
+    let Some((stamp, stored)) = read(&metadata) else { return true };
+    let mut shelf = shelf.borrow_mut();
+    let is_true = !shelf.writes.are_after(key, stored.sent());
+    if is_true {
+        shelf.insert(key, Shelved { stored, stamp, metadata, body }, is_shared, now);
+    }
+    is_true
+}
+
+/// Whether a write has made untrue what these metadata are of.
+pub fn is_overwritten<B>(shelf: &RefCell<Shelf<B>>, key: &str, metadata: &str) -> bool {
+    let writes = &shelf.borrow().writes;
+    !writes.is_empty() && read(metadata).is_some_and(|(_, stored)| writes.are_after(key, stored.sent()))
+}
+
+/// Forgets a response that a write has made untrue, and what is on its way in its place.
+pub fn overwrite<B>(shelf: &RefCell<Shelf<B>>, key: &str, now: Duration) {
+    let mut shelf = shelf.borrow_mut();
+    shelf.tier.remove(key);
+    shelf.writes.note(key, now);
 }
 
 /// What metadata say; `None` when they are not ours, or of another version: then nothing is stored.
@@ -96,5 +119,5 @@ pub(super) fn read(metadata: &str) -> Option<(Stamp, Stored)> {
 
 /// Forgets a response.
 pub fn unshelve<B>(shelf: &RefCell<Shelf<B>>, key: &str) {
-    shelf.borrow_mut().0.remove(key);
+    shelf.borrow_mut().tier.remove(key);
 }
