@@ -65,8 +65,9 @@ impl Flights {
     /// long after a reply.
     pub(crate) const BEHIND_A_REPLY: Duration = Duration::from_secs(30);
 
-    /// How long after its answer a fetch keeps others away, while its response is stored.
-    const STORING: Duration = Duration::from_millis(500);
+    /// How long after its answer a fetch keeps others away, while its response is stored: a body that is slow is still one
+    /// fetch. Its end, or that it breaks off, is reported.
+    const STORING: Duration = Duration::from_secs(5);
 
     /// How long everybody fetches alone after a response that was for nobody else.
     const ALONE: Duration = Duration::from_secs(5);
@@ -143,7 +144,7 @@ mod tests {
 
     #[test]
     fn while_a_response_is_stored_nobody_fetches_it_again() {
-        check(Some(Landing::Storing), &[(100, Boarding::Taken), (599, Boarding::Taken), (600, Boarding::First)]);
+        check(Some(Landing::Storing), &[(100, Boarding::Taken), (5_099, Boarding::Taken), (5_100, Boarding::First)]);
     }
 
     #[test]

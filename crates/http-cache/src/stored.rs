@@ -198,13 +198,6 @@ impl Stored {
         self.age(now).saturating_sub(self.lifetime)
     }
 
-    /// Is a body of this many bytes the whole? "A cache MUST NOT use an incomplete response to answer requests" (RFC
-    /// 9111, section 3.3); one that was cut short is discarded.
-    pub fn is_complete(&self, received: u64) -> bool {
-        // RFC 9110, section 6.4.1: a 204 has no content, whatever its Content-Length says.
-        self.status == 204 || self.content_length.is_none_or(|length| length == received)
-    }
-
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
         self.fields().find_map(|(field, value)| (field == name).then_some(value))
     }

@@ -133,21 +133,6 @@ fn what_is_stored_is_kept_as_long_as_it_is_good_for_anything() {
 }
 
 #[test]
-fn a_body_of_another_length_is_incomplete_by_rfc_9111_section_3_3() {
-    for (status, content_length, received, complete) in [
-        (200, Some(10), 10, true),
-        (200, Some(10), 9, false),
-        (200, Some(10), 11, false),
-        (200, Some(0), 0, true),
-        (200, None, 7, true),
-        (204, Some(10), 0, true),
-    ] {
-        let stored = Stored { status, content_length, ..fresh_for_a_minute(&[]) };
-        assert_eq!(stored.is_complete(received), complete, "{status} {content_length:?} {received}");
-    }
-}
-
-#[test]
 fn time_to_live_ends_with_the_lifetime() {
     let stored = Stored { initial_age: Duration::from_secs(10), ..fresh_for_a_minute(&[]) };
     for (later, age, ttl) in [(0, 10, 50), (49, 59, 1), (50, 60, 0), (51, 61, 0)] {
