@@ -171,7 +171,7 @@ test("a log that does not answer gives no receipt, and keeps no hit waiting", as
     await sleep(50);
   }
   // The first one learns that the log is silent; a busy machine may delay the question behind a reply.
-  assert.ok(slow <= 2, `${slow} of 60 waited for the log`);
+  assert.ok(slow <= 6, `${slow} of 60 waited for the log`);
   await control("join", 1);
   version += 1;
   assert.equal((await purge({ urls: ["/hot"] })).status, 200);
