@@ -10,7 +10,7 @@ use std::time::Duration;
 use tidegate_http_cache::fill::{Ask, Message, Said};
 
 use super::search::Search;
-use super::shelf::{is_overwritten, read};
+use super::shelf::{is_known_overwritten, is_overwritten, read};
 use crate::platform::{Behind, Platform};
 use crate::route::{CacheBackend, Scope};
 
@@ -127,7 +127,11 @@ impl<P: Platform> Search<'_, P> {
 
     /// Whether a write that went through this isolate has made a response untrue that comes back from elsewhere.
     pub(super) fn is_overwritten(&self, key: &str, metadata: &str) -> bool {
-        is_overwritten(self.platform.shelf(), key, metadata)
+        match self.backend {
+            // What any write has made untrue, a copy brings back.
+            CacheBackend::WorkersCache => is_overwritten(self.platform.shelf(), key, metadata),
+            CacheBackend::CacheApi => is_known_overwritten(self.platform.shelf(), key, metadata),
+        }
     }
 }
 

@@ -91,15 +91,21 @@ pub fn shelve<B: StoredBody>(
 ) -> bool {
     let Some((stamp, stored)) = read(&metadata) else { return true };
     let mut shelf = shelf.borrow_mut();
-    let is_true = !shelf.writes.are_after(key, stored.sent());
+    let is_true = !shelf.writes.may_be_after(key, stored.sent());
     if is_true {
         shelf.insert(key, Shelved { stored, stamp, metadata, body }, is_shared, now);
     }
     is_true
 }
 
-/// Whether a write has made untrue what these metadata are of.
+/// Whether a write has made untrue what these metadata are of, or may have: what is on its way is not kept then.
 pub fn is_overwritten<B>(shelf: &RefCell<Shelf<B>>, key: &str, metadata: &str) -> bool {
+    let writes = &shelf.borrow().writes;
+    !writes.is_empty() && read(metadata).is_some_and(|(_, stored)| writes.may_be_after(key, stored.sent()))
+}
+
+/// The same for what has long been stored: many writes of other keys are no reason not to believe it.
+pub(super) fn is_known_overwritten<B>(shelf: &RefCell<Shelf<B>>, key: &str, metadata: &str) -> bool {
     let writes = &shelf.borrow().writes;
     !writes.is_empty() && read(metadata).is_some_and(|(_, stored)| writes.are_after(key, stored.sent()))
 }

@@ -29,10 +29,14 @@ impl Writes {
         self.written.push((key.to_owned(), now));
     }
 
-    /// Whether a response whose fetch began at `sent` is older than a write.
+    /// Whether a response whose fetch began at `sent` is older than a write, or may be.
+    pub(super) fn may_be_after(&self, key: &str, sent: Duration) -> bool {
+        sent <= self.all_written || self.are_after(key, sent)
+    }
+
+    /// Whether it is older than a write that is remembered.
     pub(super) fn are_after(&self, key: &str, sent: Duration) -> bool {
-        let written = self.written.iter().find(|(written, _)| written == key).map(|(_, at)| *at);
-        sent <= self.all_written.max(written.unwrap_or_default())
+        self.written.iter().any(|(written, at)| written == key && sent <= *at)
     }
 }
 
@@ -49,6 +53,7 @@ mod tests {
         let mut writes = Writes::default();
         writes.note("key", at(10));
         for (key, sent, is_untrue) in [("key", 9, true), ("key", 10, true), ("key", 11, false), ("other", 9, false)] {
+            assert_eq!(writes.may_be_after(key, at(sent)), is_untrue, "{key} at {sent}");
             assert_eq!(writes.are_after(key, at(sent)), is_untrue, "{key} at {sent}");
         }
     }
@@ -59,8 +64,11 @@ mod tests {
         for second in 0..=Writes::MAX as u64 {
             writes.note(&format!("key{second}"), at(second));
         }
-        assert!(writes.are_after("key0", at(0)));
-        assert!(writes.are_after("other", at(Writes::MAX as u64)));
-        assert!(!writes.are_after("other", at(Writes::MAX as u64 + 1)));
+        assert!(writes.may_be_after("key0", at(0)));
+        assert!(writes.may_be_after("other", at(Writes::MAX as u64)));
+        assert!(!writes.may_be_after("other", at(Writes::MAX as u64 + 1)));
+        // What is known of this key only.
+        assert!(!writes.are_after("other", at(0)));
+        assert!(writes.are_after("key64", at(64)));
     }
 }
