@@ -13,8 +13,8 @@ const USAGE = `usage: npm run gateway -- --config FILE [--port PORT] [--edges N]
   --persist DIR   keep the Durable Objects' storage in this directory (default: forgotten at the end)
 
 Secrets that the configuration names come from the environment or from .dev.vars.
-The request header MF-CF-Blob: {"country":"DE","colo":"FRA"} says where a request comes from. Caches keep hosts apart, and
-a port is a part of one: who asks several edges for one response gives each the same Host, such as shop.example.`;
+The request header MF-CF-Blob: {"country":"DE","colo":"FRA"} says where a request comes from.
+Caches keep hosts apart, and a port is a part of one: give several edges the same Host, such as shop.example.`;
 
 const EDGES_MAX = 32;
 
