@@ -1,8 +1,8 @@
 // What Tidegate is measured against: a Worker that passes requests on and decides nothing. Each variant is written the
 // fastest honest way on this runtime: of seven ways to set fields on a request this one took the least time.
 //
-// The variants `duties` and `hit` are the floor of every gateway with Tidegate's features: what it must ask the runtime
-// for, and not one decision. What they take more than `request` and `constant`, no gateway can save.
+// The variants `duties` and `hit` are the floor of a gateway with Tidegate's features: what it must ask the runtime for,
+// in the fastest way that we know, and not one decision.
 
 import { BODY, ORIGINS } from "./settings.mjs";
 
@@ -43,8 +43,10 @@ async function bothFields(url, request) {
   return response;
 }
 
-// Values that decide: a token, the client's address, the trace, what stands in the way of loops.
-const READ = [
+// Values that decide: a token, the client's address, the trace, what stands in the way of loops. By the length of their
+// names: looking for each of a request's names in a set takes longer.
+const READ = [];
+for (const name of [
   "authorization",
   "cdn-loop",
   "cf-connecting-ip",
@@ -54,7 +56,9 @@ const READ = [
   "tracestate",
   "upgrade",
   "via",
-];
+]) {
+  (READ[name.length] ??= []).push(name);
+}
 
 // Without it the zone's cache would keep responses whatever their route says.
 const UNCACHED = { cacheTtlByStatus: { "100-599": -1 } };
@@ -65,7 +69,7 @@ function fieldsOf({ headers }) {
   let known = "";
   for (const name of headers.keys()) {
     names += `\n${name}`;
-    if (READ.includes(name)) known += `\n${headers.get(name)}`;
+    if (READ[name.length]?.includes(name)) known += `\n${headers.get(name)}`;
   }
   return known + names;
 }
@@ -82,9 +86,11 @@ function duties(url, request) {
     setTimeout(() => resolve(new Response(null, { status: 504 })), 30_000);
     fetch(url, init).then((response) => {
       const { headers: answered, status } = response;
-      const hop = [answered.get("connection"), ...PROXY_FIELDS.filter((name) => answered.has(name))];
-      const place = [colo, country, continent, regionCode, asn];
-      console.log(JSON.stringify({ method, url, status, place, fields: fields.length, hop }));
+      let hop = answered.get("connection");
+      for (const name of PROXY_FIELDS) if (answered.has(name)) hop += name;
+      const place = `${colo} ${country} ${continent} ${regionCode} ${asn}`;
+      const told = `"status":${status},"place":"${place}","fields":${fields.length},"hop":"${hop}"`;
+      console.log(`{"method":"${method}","url":"${url}",${told}}`);
       resolve(response);
     });
   });
@@ -116,7 +122,7 @@ const KEPT_FIELDS = new Response(null, {
 function hit(url, request) {
   const { method } = request;
   const fields = fieldsOf(request);
-  console.log(JSON.stringify({ method, url, status: 200, fields: fields.length, cache: "hit" }));
+  console.log(`{"method":"${method}","url":"${url}","status":200,"fields":${fields.length},"cache":"hit"}`);
   return new Response(KEPT, KEPT_FIELDS);
 }
 
