@@ -1,8 +1,8 @@
 // What Tidegate is measured against: a Worker that passes requests on and decides nothing. Each variant is written the
 // fastest honest way on this runtime: of seven ways to set fields on a request this one took the least time.
 //
-// The variants `duties` and `hit` are the floor of a gateway with Tidegate's features: what it must ask the runtime for,
-// in the fastest way that we know, and not one decision.
+// The variants `duties` and `hit` are the floor of a gateway with Tidegate's features: what it must ask the runtime
+// for, in the fastest way that we know, and not one decision.
 
 import { BODY, ORIGINS } from "./settings.mjs";
 
