@@ -8,6 +8,7 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { open, send } from "./lib/client.mjs";
+import { cachingRoute } from "./lib/configuration.mjs";
 import { startGatewayWith } from "./lib/gateway.mjs";
 import { inspect } from "./lib/inspector.mjs";
 import { startOrigin } from "./lib/origin.mjs";
@@ -49,17 +50,6 @@ const WHOLE = createHash("sha256");
 for (let index = 0; index < LENGTH / MEBIBYTE; index += 1) WHOLE.update(part(index));
 const EXPECTED = [LENGTH, WHOLE.digest("hex")];
 
-const route = (scope) => `
-[[cache]]
-name = "${scope}"
-scope = "${scope}"
-
-[[route]]
-name = "${scope}"
-match = { path = "/${scope}/{*rest}" }
-auth = "none"
-cache = "${scope}"
-`;
 
 let origin;
 let gateway;
@@ -81,7 +71,7 @@ origins = [{ name = "one", url = "${origin.url}" }]
 name = "none"
 match = { path = "/none/{*rest}" }
 auth = "none"
-${SCOPES.map(route).join("")}`;
+${SCOPES.map((scope) => cachingRoute(scope)).join("")}`;
   gateway = await startGatewayWith(config, { inspect: true });
   isolate = await inspect(gateway.running.miniflare, "edge0");
 });

@@ -6,6 +6,7 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { many, send } from "./lib/client.mjs";
+import { cachingRoute } from "./lib/configuration.mjs";
 import { startGatewayWith } from "./lib/gateway.mjs";
 import { startRawOrigin } from "./lib/raw_origin.mjs";
 import { stopAll } from "./lib/stop.mjs";
@@ -15,6 +16,7 @@ import { ask, request } from "./lib/wire.mjs";
 const SCOPES = ["isolate", "colo", "global"];
 const TOKEN = "the-operators-own-token";
 const TIMEOUT_MS = 20_000;
+const BRIEFLY = `origin = { timeout = "${TIMEOUT_MS}ms", retries = 0 }`;
 let origin;
 let gateway;
 /** What the origin does with a request, by path. */
@@ -22,18 +24,6 @@ const pages = new Map();
 
 before(async () => {
   origin = await startRawOrigin(({ target }, socket) => pages.get(target)(socket));
-  const route = (scope) => `
-[[cache]]
-name = "${scope}"
-scope = "${scope}"
-
-[[route]]
-name = "${scope}"
-match = { path = "/${scope}/{*rest}" }
-auth = "none"
-cache = "${scope}"
-origin = { timeout = "${TIMEOUT_MS}ms", retries = 0 }
-`;
   const config = `
 [gateway]
 admin = { path = "/_tidegate", token = { secret = "ADMIN_TOKEN" } }
@@ -41,7 +31,7 @@ admin = { path = "/_tidegate", token = { secret = "ADMIN_TOKEN" } }
 [[pool]]
 name = "all"
 origins = [{ name = "one", url = "${origin.url}" }]
-${SCOPES.map(route).join("")}`;
+${SCOPES.map((scope) => cachingRoute(scope, BRIEFLY)).join("")}`;
   gateway = await startGatewayWith(config, { secrets: { ADMIN_TOKEN: TOKEN } });
 });
 

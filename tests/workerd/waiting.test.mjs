@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 
 import { many, send } from "./lib/client.mjs";
+import { cachingRoute } from "./lib/configuration.mjs";
 import { startGatewayWith } from "./lib/gateway.mjs";
 import { startOrigin } from "./lib/origin.mjs";
 import { stopAll } from "./lib/stop.mjs";
@@ -26,22 +27,11 @@ before(async () => {
       response.writeHead(isKnown ? 304 : status, { etag: '"v1"', ...fields }).end(isKnown ? undefined : body);
     setTimeout(reply, SLOW_MS);
   });
-  const cache = (scope) => `
-[[cache]]
-name = "${scope}"
-scope = "${scope}"
-
-[[route]]
-name = "${scope}"
-match = { path = "/${scope}/{*rest}" }
-auth = "none"
-cache = "${scope}"
-`;
   const config = `
 [[pool]]
 name = "all"
 origins = [{ name = "one", url = "${origin.url}" }]
-${SCOPES.map(cache).join("")}`;
+${SCOPES.map((scope) => cachingRoute(scope)).join("")}`;
   gateway = await startGatewayWith(config);
 });
 

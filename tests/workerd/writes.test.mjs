@@ -5,6 +5,7 @@ import { Agent } from "node:http";
 import { after, before, beforeEach, test } from "node:test";
 
 import { open, send } from "./lib/client.mjs";
+import { cachingRoute } from "./lib/configuration.mjs";
 import { startGatewayWith } from "./lib/gateway.mjs";
 import { startOrigin } from "./lib/origin.mjs";
 import { stopAll } from "./lib/stop.mjs";
@@ -30,22 +31,11 @@ before(async () => {
     await pause?.promise;
     return response.end(body.slice(4));
   });
-  const route = (scope) => `
-[[cache]]
-name = "${scope}"
-scope = "${scope}"
-
-[[route]]
-name = "${scope}"
-match = { path = "/${scope}/{*rest}" }
-auth = "none"
-cache = "${scope}"
-`;
   gateway = await startGatewayWith(`
 [[pool]]
 name = "all"
 origins = [{ name = "one", url = "${origin.url}" }]
-${SCOPES.map(route).join("")}`);
+${SCOPES.map((scope) => cachingRoute(scope)).join("")}`);
 });
 
 after(() => {
