@@ -91,7 +91,7 @@ pub fn shelve<B: StoredBody>(
 ) -> bool {
     let Some((stamp, stored)) = read(&metadata) else { return true };
     let mut shelf = shelf.borrow_mut();
-    let is_true = !shelf.writes.may_be_after(key, stored.sent());
+    let is_true = shelf.writes.last_possible(key).is_none_or(|at| stored.sent() > at);
     if is_true {
         shelf.insert(key, Shelved { stored, stamp, metadata, body }, is_shared, now);
     }
@@ -100,14 +100,17 @@ pub fn shelve<B: StoredBody>(
 
 /// Whether a write has made untrue what these metadata are of, or may have: what is on its way is not kept then.
 pub fn is_overwritten<B>(shelf: &RefCell<Shelf<B>>, key: &str, metadata: &str) -> bool {
-    let writes = &shelf.borrow().writes;
-    !writes.is_empty() && read(metadata).is_some_and(|(_, stored)| writes.may_be_after(key, stored.sent()))
+    is_sent_by(shelf.borrow().writes.last_possible(key), metadata)
 }
 
 /// The same for what has long been stored: many writes of other keys are no reason not to believe it.
 pub(super) fn is_known_overwritten<B>(shelf: &RefCell<Shelf<B>>, key: &str, metadata: &str) -> bool {
-    let writes = &shelf.borrow().writes;
-    !writes.is_empty() && read(metadata).is_some_and(|(_, stored)| writes.are_after(key, stored.sent()))
+    is_sent_by(shelf.borrow().writes.last_known(key), metadata)
+}
+
+/// Metadata are only read where there was a write.
+fn is_sent_by(write: Option<Duration>, metadata: &str) -> bool {
+    write.is_some_and(|at| read(metadata).is_some_and(|(_, stored)| stored.sent() <= at))
 }
 
 /// Forgets a response that a write has made untrue, and what is on its way in its place.

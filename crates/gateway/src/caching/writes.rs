@@ -17,11 +17,6 @@ impl Writes {
     /// How many keys are remembered, in 16 KiB.
     const MAX: usize = 1024;
 
-    /// Whether there was none.
-    pub(super) fn is_empty(&self) -> bool {
-        self.written.is_empty()
-    }
-
     /// A write has made untrue what was fetched for a key.
     pub(super) fn note(&mut self, key: &str, now: Duration) {
         let key = hash(key);
@@ -32,15 +27,15 @@ impl Writes {
         self.written.push_back((key, now));
     }
 
-    /// Whether a response whose fetch began at `sent` is older than a write, or may be.
-    pub(super) fn may_be_after(&self, key: &str, sent: Duration) -> bool {
-        self.forgotten.is_some_and(|at| sent <= at) || self.are_after(key, sent)
+    /// When a response must have been sent for after, if no write may have made it untrue.
+    pub(super) fn last_possible(&self, key: &str) -> Option<Duration> {
+        self.last_known(key).max(self.forgotten)
     }
 
-    /// Whether it is older than a write that is remembered.
-    pub(super) fn are_after(&self, key: &str, sent: Duration) -> bool {
+    /// The same of the writes that are remembered.
+    pub(super) fn last_known(&self, key: &str) -> Option<Duration> {
         let key = hash(key);
-        self.written.iter().any(|(written, at)| *written == key && sent <= *at)
+        self.written.iter().find(|(written, _)| *written == key).map(|(_, at)| *at)
     }
 }
 
@@ -59,31 +54,26 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_for_before_a_write_is_untrue() {
+    fn the_last_write_of_a_key_counts_for_it_alone() {
         let mut writes = Writes::default();
+        writes.note("key", at(9));
         writes.note("key", at(10));
-        for (key, sent, is_untrue) in [("key", 9, true), ("key", 10, true), ("key", 11, false), ("other", 9, false)] {
-            assert_eq!(writes.may_be_after(key, at(sent)), is_untrue, "{key} at {sent}");
-            assert_eq!(writes.are_after(key, at(sent)), is_untrue, "{key} at {sent}");
+        for (key, last) in [("key", Some(at(10))), ("other", None)] {
+            assert_eq!((writes.last_known(key), writes.last_possible(key)), (last, last), "{key}");
         }
     }
 
     #[test]
     fn what_is_forgotten_of_many_writes_counts_for_what_may_be_older() {
         let mut writes = Writes::default();
-        let all = Writes::MAX as u64;
-        for second in 0..=all + 1 {
+        for second in 0..=Writes::MAX as u64 + 1 {
             writes.note(&format!("key{second}"), at(second));
         }
         // The writes of the first two keys are forgotten.
-        for (key, sent, may_be_untrue) in
-            [("key0", 0, true), ("key1", 1, true), ("other", 1, true), ("other", 2, false)]
-        {
-            assert_eq!(writes.may_be_after(key, at(sent)), may_be_untrue, "{key} at {sent}");
-            // What is known of this key only.
-            assert!(!writes.are_after(key, at(sent)), "{key} at {sent}");
+        for (key, known) in [("key0", None), ("key1", None), ("other", None), ("key2", Some(at(2)))] {
+            assert_eq!(writes.last_known(key), known, "{key}");
+            assert_eq!(writes.last_possible(key), known.max(Some(at(1))), "{key}");
         }
-        assert!(writes.may_be_after("key2", at(2)) && writes.are_after("key2", at(2)));
     }
 
     #[test]
@@ -91,7 +81,7 @@ mod tests {
         let mut writes = Writes::default();
         writes.note("once", at(0));
         (1..10_000).for_each(|second| writes.note("often", at(second)));
-        assert!(writes.are_after("once", at(0)));
-        assert!(!writes.may_be_after("other", at(0)));
+        assert_eq!(writes.last_known("once"), Some(at(0)));
+        assert_eq!(writes.last_possible("other"), None);
     }
 }
