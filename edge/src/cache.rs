@@ -154,11 +154,12 @@ impl Workers {
             Some(Bring { place, filled, .. }) => settled(self.bring(&place, &filled, &kept)?).await,
             None => Ok(JsValue::from(is_true)),
         };
-        if brought.as_ref().is_ok_and(|is_kept| is_kept.as_bool() == Some(false)) {
+        // An object that does not answer leaves it to what this isolate knows of writes.
+        let is_kept = brought.as_ref().map_or(is_true, |is_kept| is_kept.as_bool() != Some(false));
+        if !is_kept {
             unshelve(state::shelf(), &key);
-            return Ok(());
         }
-        if let Some(seconds) = keep_seconds {
+        if let Some(seconds) = keep_seconds.filter(|_| is_kept) {
             settled(js::put(&self.cache(), &key, &kept, js::float(seconds))).await?;
         }
         brought.map(|_| ()).map_err(JsError::from)
