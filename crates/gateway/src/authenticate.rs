@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tidegate_jwt::{Claims, KeyPlan, KeyRing, KeySet, Token, VerifiedToken};
 
+use crate::apart::apart;
 use crate::forward::rejoin_cookies;
 use crate::memory::{Memory, Tokens, Verified};
 use crate::platform::{Head, Platform, SignatureCheck};
@@ -98,7 +99,7 @@ async fn identify<P: Platform>(
     let claimed = Token::parse(token)?.unverified_issuer();
     let mut refused = Refused::Token(tidegate_jwt::Rejection::IssuerMismatch);
     for issuer in auth.issuers.iter().filter(|issuer| Some(issuer.policy.issuer()) == claimed.as_deref()) {
-        match verify(token, issuer, memory, platform, now, notes).await {
+        match apart(verify(token, issuer, memory, platform, now, notes)).await {
             Ok(claims) => {
                 let claims = Rc::new(claims);
                 let name: Rc<str> = issuer.name.as_str().into();

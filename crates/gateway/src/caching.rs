@@ -24,6 +24,7 @@ use tidegate_http_cache::{
     Selection, Sharing, Stored,
 };
 
+use crate::apart::apart;
 use crate::exchange::Opening;
 use crate::flights::{Boarding, Flights};
 use crate::forward::nominates_more_than_the_hop;
@@ -124,7 +125,7 @@ pub(crate) async fn lookup<P: Platform>(
     if !found.is_usable() {
         fill.generation = purges::begin(memory, platform).await;
         if !found.is_declined() && !found.is_unplaced() && !http_cache::only_if_cached(&request) {
-            found = search.elsewhere(found, fill.generation).await;
+            found = apart(search.elsewhere(found, fill.generation)).await;
         }
     }
     if found.is_usable() {

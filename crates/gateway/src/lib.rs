@@ -16,6 +16,7 @@ pub mod platform;
 pub mod serve;
 
 mod admin;
+mod apart;
 mod authenticate;
 mod caching;
 pub mod exchange;

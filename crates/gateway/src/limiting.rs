@@ -17,6 +17,7 @@ pub(crate) use self::keys::Keys;
 pub(crate) use self::told::Limited;
 pub(crate) use self::usage::usage;
 use self::wants::{object, wants};
+use crate::apart::apart;
 use crate::facts::Facts;
 use crate::memory::Memory;
 use crate::platform::{AskFailure, Head, Platform, Purpose};
@@ -51,7 +52,7 @@ pub(crate) async fn limit<P: Platform>(
     };
     let (decision, error) = match admission {
         Admission::Decided(decision) => (decision, None),
-        Admission::Ask(ask) => asked(&ask, wants.as_slice(), memory, platform).await,
+        Admission::Ask(ask) => apart(asked(&ask, wants.as_slice(), memory, platform)).await,
     };
     let (limited, renewal) = Limited::new(limits, &wants, decision, error, platform.now());
     if let Some(ask) = renewal {

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::admin;
+use crate::apart::apart;
 use crate::authenticate::{Authenticated, Identity, authenticate};
 use crate::caching::{self, Hit, Lookup};
 use crate::exchange::{self, Exchange, Opening};
@@ -121,7 +122,7 @@ async fn steps<P: Platform>(
     }
     memory.borrow_mut().keys.keyed_by(&gateway.version);
     if let Some(endpoint) = endpoint {
-        return admin::answer(endpoint, gateway, memory, head, url.query, platform).await.map(Passed::Reply);
+        return apart(admin::answer(endpoint, gateway, memory, head, url.query, platform)).await.map(Passed::Reply);
     }
 
     // route
@@ -162,7 +163,7 @@ async fn steps<P: Platform>(
     // limit
     if let Some(limits) = limits {
         if *serve == Serve::Usage {
-            return usage(limits, &facts, memory, platform).await.map(Passed::Reply);
+            return apart(usage(limits, &facts, memory, platform)).await.map(Passed::Reply);
         }
         draft.limited(limit(limits, &facts, memory, platform).await)?;
     }

@@ -183,6 +183,10 @@ impl<B: StoredBody> Fill<B> {
     }
 
     /// Decides what becomes of the origin's answer, and says so in `Cache-Status`.
+    ///
+    /// Most routes have no cache, and what follows an answer without one is a page of code: see
+    /// [`apart`](crate::apart::apart).
+    #[inline(never)]
     pub(crate) fn conclude(mut self, request: &impl Head, answered: &Answered<'_>) -> Filled<B> {
         let Answered { status, response_time, .. } = *answered;
         let told = std::mem::take(&mut self.told);
