@@ -54,9 +54,12 @@ impl Authority {
     /// Returns the keys of `question` whose rows must be loaded first, each once.
     pub fn unknown<'a>(&self, question: &'a Question) -> Vec<&'a str> {
         let keys = question.items.iter().map(|item| item.key.as_str());
-        let mut unknown: Vec<&str> = keys.filter(|key| !self.accounts.contains(key)).collect();
-        unknown.sort_unstable();
-        unknown.dedup();
+        let mut unknown = Vec::new();
+        for key in keys.filter(|key| !self.accounts.contains(key)) {
+            if let Err(place) = unknown.binary_search(&key) {
+                unknown.insert(place, key);
+            }
+        }
         unknown
     }
 
@@ -139,11 +142,16 @@ impl Authority {
 
     /// Returns the keys that are asked for most, with their demand in requests per second.
     pub fn hot(&self, count: usize) -> Vec<(String, u64)> {
-        let demand = |(key, account): (&str, &Account)| (key.to_owned(), account.kind().demand() / 1_000);
-        let mut keys: Vec<(String, u64)> = self.accounts.iter().map(demand).collect();
-        keys.sort_by(|(_, left), (_, right)| right.cmp(left));
-        keys.truncate(count);
-        keys
+        let mut hottest: Vec<(&str, u64)> = Vec::new();
+        for (key, account) in self.accounts.iter() {
+            let demand = account.kind().demand() / 1_000;
+            let place = hottest.partition_point(|(_, hotter)| *hotter >= demand);
+            if place < count {
+                hottest.insert(place, (key, demand));
+                hottest.truncate(count);
+            }
+        }
+        hottest.into_iter().map(|(key, demand)| (key.to_owned(), demand)).collect()
     }
 
     /// Returns the number that this instance drew when it started.

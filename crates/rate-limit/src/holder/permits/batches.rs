@@ -39,8 +39,7 @@ impl Batches {
 
     pub(super) fn add(&mut self, sequence: u64, permits: u64, expiry: u64) {
         if permits > 0 {
-            self.batches.push(Batch { sequence, permits, expiry });
-            self.sort();
+            self.insert(Batch { sequence, permits, expiry });
         }
     }
 
@@ -49,7 +48,9 @@ impl Batches {
         for batch in self.batches.iter_mut().filter(|batch| batch.sequence <= sequence) {
             batch.expiry = batch.expiry.max(expiry);
         }
-        self.sort();
+        for batch in std::mem::take(&mut self.batches) {
+            self.insert(batch);
+        }
     }
 
     /// What answers up to this one have brought and is still here.
@@ -97,7 +98,8 @@ impl Batches {
         self.batches.retain(|batch| batch.expiry > now);
     }
 
-    fn sort(&mut self) {
-        self.batches.sort_by_key(|batch| batch.expiry);
+    fn insert(&mut self, batch: Batch) {
+        let place = self.batches.partition_point(|earlier| earlier.expiry <= batch.expiry);
+        self.batches.insert(place, batch);
     }
 }
