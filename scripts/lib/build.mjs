@@ -80,7 +80,10 @@ const WASM_FEATURES = [
   "reference-types",
   "sign-ext",
 ];
-const OPTIMISE = ["-O3", ...WASM_FEATURES.map((feature) => `--enable-${feature}`)];
+
+// A function with one caller is not put into it: an isolate compiles a function when it is called first, and whole.
+const ONE_CALLER_MAX = ["--one-caller-inline-max-function-size", "30"];
+const OPTIMISE = ["-O3", ...ONE_CALLER_MAX, ...WASM_FEATURES.map((feature) => `--enable-${feature}`)];
 
 const optimised = stampedStep("optimised", {
   title: "optimising the Wasm",
