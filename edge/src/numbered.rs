@@ -1,6 +1,7 @@
 //! Things that JavaScript reports back about, by number.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::time::Duration;
 
 use crate::state;
@@ -12,7 +13,8 @@ use crate::state;
 /// are too many.
 pub(crate) struct Numbered<T> {
     last: u32,
-    waiting: BTreeMap<u32, (Duration, T)>,
+    // The numbers are ours: nobody can choose some that collide.
+    waiting: HashMap<u32, (Duration, T), BuildHasherDefault<DefaultHasher>>,
 }
 
 /// More than one isolate has memory for.
@@ -21,7 +23,7 @@ const WAITING_MAX: usize = 16_384;
 impl<T> Default for Numbered<T> {
     /// The first number is drawn: what belongs to an instance that trapped must not meet what is its successor's.
     fn default() -> Self {
-        Self { last: state::random() as u32, waiting: BTreeMap::new() }
+        Self { last: state::random() as u32, waiting: HashMap::default() }
     }
 }
 
@@ -34,7 +36,8 @@ impl<T> Numbered<T> {
             self.waiting.retain(|_, (overdue, _)| *overdue >= now);
         }
         if self.waiting.len() >= WAITING_MAX {
-            self.waiting.pop_first();
+            let oldest = self.waiting.keys().copied().max_by_key(|number| self.last.wrapping_sub(*number));
+            oldest.and_then(|oldest| self.waiting.remove(&oldest));
         }
         self.waiting.insert(self.last, (overdue, thing));
         self.last
