@@ -4,14 +4,18 @@
 //! a request looks at when its own timer rings.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::time::Duration;
 
 use crate::memory::Memory;
 
 /// The notes of one isolate, by key.
 #[derive(Debug, Default)]
-pub(crate) struct Flights(BTreeMap<String, Flight>);
+pub(crate) struct Flights(
+    // So few that keys which collide cost nothing.
+    HashMap<String, Flight, BuildHasherDefault<DefaultHasher>>,
+);
 
 /// One note.
 #[derive(Clone, Copy, Debug)]

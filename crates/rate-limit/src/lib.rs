@@ -18,6 +18,7 @@ mod authority;
 mod decision;
 pub mod fields;
 mod holder;
+mod map;
 mod message;
 #[cfg(feature = "mutants")]
 pub mod mutation;

@@ -1,8 +1,7 @@
 //! Which questions were answered, so that none is answered twice.
 
-use std::collections::BTreeMap;
-
 use crate::answer::{Answer, Outcome};
+use crate::map::Map;
 use crate::mutation::{Mutation, makes};
 
 /// At most so many isolates are remembered.
@@ -15,7 +14,7 @@ const REMEMBERED: usize = 64;
 /// What every isolate has asked lately.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
-    holders: BTreeMap<u64, Asked>,
+    holders: Map<u64, Asked>,
     grants: usize,
 }
 

@@ -1,8 +1,7 @@
 //! Which objects are not worth a question at the moment.
 
-use std::collections::BTreeMap;
-
 use super::Failure;
+use crate::map::Map;
 
 const SECOND: u64 = 1_000_000_000;
 /// So many failures in a row, and the object is left alone for a while; then one question tries.
@@ -19,7 +18,7 @@ const MAX_CIRCUITS: usize = 1_000;
 /// The objects that have failed lately.
 #[derive(Debug, Default)]
 pub(super) struct Circuits {
-    circuits: BTreeMap<String, Circuit>,
+    circuits: Map<String, Circuit>,
 }
 
 #[derive(Debug, Default)]
@@ -71,7 +70,8 @@ impl Circuits {
         if self.circuits.len() >= MAX_CIRCUITS && !self.circuits.contains_key(object) {
             self.circuits.retain(|_, circuit| now < circuit.open_until);
             if self.circuits.len() >= MAX_CIRCUITS {
-                self.circuits.pop_first();
+                let any = self.circuits.keys().next().cloned();
+                any.and_then(|any| self.circuits.remove(&any));
             }
         }
         let circuit = self.circuits.entry(object.to_owned()).or_default();

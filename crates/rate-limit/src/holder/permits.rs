@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 
 use crate::account::concurrency::single_lifetime;
 use crate::answer::Loan;
+use crate::map::Map;
 use crate::question::Held;
 use batches::Batches;
 
@@ -48,7 +49,7 @@ pub(crate) struct Permits {
     /// What was started for the request that is being decided.
     fresh: Vec<Started>,
     /// What was started for requests that wait for an answer, by the number of the question.
-    asking: BTreeMap<u64, Vec<Started>>,
+    asking: Map<u64, Vec<Started>>,
 }
 
 /// Requests in progress.

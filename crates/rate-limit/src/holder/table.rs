@@ -1,10 +1,9 @@
 //! The limits in an isolate's memory, of which there are not too many.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::rc::Rc;
 
 use super::entry::Entry;
+use crate::map::Map;
 use crate::want::Want;
 
 /// At most so many limits: 15 MB. One that is forgotten loses what it was lent, nothing else.
@@ -14,7 +13,7 @@ const MAX_ENTRIES: usize = 20_000;
 #[derive(Debug)]
 pub(super) struct Table {
     // Invariant: `places[key]` is the index of the entry with that key, and each entry has one.
-    places: HashMap<Rc<str>, usize, BuildHasherDefault<DefaultHasher>>,
+    places: Map<Rc<str>, usize>,
     #[expect(clippy::vec_box, reason = "a list of entries would need as much memory again whenever it grows")]
     entries: Vec<Box<Entry>>,
     /// Where to look next for one that was not used since the last look.
@@ -24,7 +23,7 @@ pub(super) struct Table {
 
 impl Default for Table {
     fn default() -> Table {
-        Table { places: HashMap::default(), entries: Vec::new(), hand: 0, max_entries: MAX_ENTRIES }
+        Table { places: Map::default(), entries: Vec::new(), hand: 0, max_entries: MAX_ENTRIES }
     }
 }
 
