@@ -140,20 +140,6 @@ impl Authority {
         self.write(key)
     }
 
-    /// Returns the keys that are asked for most, with their demand in requests per second.
-    pub fn hot(&self, count: usize) -> Vec<(String, u64)> {
-        let mut hottest: Vec<(&str, u64)> = Vec::new();
-        for (key, account) in self.accounts.iter() {
-            let demand = account.kind().demand() / 1_000;
-            let place = hottest.partition_point(|(_, hotter)| *hotter >= demand);
-            if place < count {
-                hottest.insert(place, (key, demand));
-                hottest.truncate(count);
-            }
-        }
-        hottest.into_iter().map(|(key, demand)| (key.to_owned(), demand)).collect()
-    }
-
     /// Returns the number that this instance drew when it started.
     pub fn incarnation(&self) -> u64 {
         self.incarnation

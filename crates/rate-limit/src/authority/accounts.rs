@@ -88,13 +88,6 @@ impl Accounts {
         }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Account)> {
-        self.entries.iter().filter_map(|(key, entry)| match &entry.state {
-            State::Loaded(_) => None,
-            State::Open(account) => Some((key.as_str(), account)),
-        })
-    }
-
     #[cfg(test)]
     pub(super) fn weight(&self) -> usize {
         self.weight
