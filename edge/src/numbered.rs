@@ -13,6 +13,8 @@ use crate::state;
 /// are too many.
 pub(crate) struct Numbered<T> {
     last: u32,
+    // Invariant: nothing that waits has an older number.
+    oldest: u32,
     // The numbers are ours: nobody can choose some that collide.
     waiting: HashMap<u32, (Duration, T), BuildHasherDefault<DefaultHasher>>,
 }
@@ -23,7 +25,8 @@ const WAITING_MAX: usize = 16_384;
 impl<T> Default for Numbered<T> {
     /// The first number is drawn: what belongs to an instance that trapped must not meet what is its successor's.
     fn default() -> Self {
-        Self { last: state::random() as u32, waiting: HashMap::default() }
+        let last = state::random() as u32;
+        Self { last, oldest: last, waiting: HashMap::default() }
     }
 }
 
@@ -34,10 +37,12 @@ impl<T> Numbered<T> {
         // All are looked at once in a while: one with a long timeout must not keep the others.
         if self.last.is_multiple_of(256) {
             self.waiting.retain(|_, (overdue, _)| *overdue >= now);
+            let ages = self.waiting.keys().map(|number| self.last.wrapping_sub(*number));
+            self.oldest = self.last.wrapping_sub(ages.max().unwrap_or(0));
         }
-        if self.waiting.len() >= WAITING_MAX {
-            let oldest = self.waiting.keys().copied().max_by_key(|number| self.last.wrapping_sub(*number));
-            oldest.and_then(|oldest| self.waiting.remove(&oldest));
+        while self.waiting.len() >= WAITING_MAX {
+            self.waiting.remove(&self.oldest);
+            self.oldest = self.oldest.wrapping_add(1);
         }
         self.waiting.insert(self.last, (overdue, thing));
         self.last
