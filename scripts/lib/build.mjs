@@ -81,7 +81,7 @@ const WASM_FEATURES = [
   "sign-ext",
 ];
 
-// Without it a function with one caller would be put into that whatever its size, and an isolate compiles a function whole.
+// Else a function with one caller is put into that, whatever its size, and an isolate compiles a function whole.
 const ONE_CALLER_MAX = ["--one-caller-inline-max-function-size", "30"];
 const OPTIMISE = ["-O3", ...ONE_CALLER_MAX, ...WASM_FEATURES.map((feature) => `--enable-${feature}`)];
 
